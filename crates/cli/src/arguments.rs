@@ -1,0 +1,233 @@
+//! The command line, as clap parses it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Takes a shop's tables, surveys and click logs into a data lake: nothing sensitive, nothing wrong, never half.
+#[derive(Debug, Parser)]
+#[command(name = "lakegate", version, max_term_width = 110, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: GlobalArguments,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Begin here:
+  lakegate demo                                   a sample shop with its lake and five reports, no service needed
+  lakegate init my-shop && cd my-shop             a project of your own
+  lakegate check && lakegate plan && lakegate run
+
+Exit codes:
+  0 done   1 bug   2 usage or configuration   3 the gate stayed closed   4 bad input
+  5 a service is unavailable, try again   6 commit unknown   7 catalog lagging   130 interrupted";
+
+/// Options that stand before or after any command.
+#[derive(Debug, Args)]
+pub struct GlobalArguments {
+    /// The project's folder [default: this folder, else the nearest parent with a lakegate.toml]
+    #[arg(long, global = true, value_name = "DIR", env = "LAKEGATE_PROJECT")]
+    pub project: Option<PathBuf>,
+    /// Use the overrides under [env.NAME] of lakegate.toml
+    #[arg(long, global = true, value_name = "NAME", env = "LAKEGATE_ENV")]
+    pub env: Option<String>,
+    /// Print one JSON object on standard output; logs stay on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Log more to standard error: -v what happens, -vv in detail, -vvv everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a sample shop, load it all, print its five reports; needs no service
+    Demo(DemoArguments),
+    /// Write a new project, ready to edit
+    Init(InitArguments),
+    /// Validate every file of the project, offline and without credentials
+    Check,
+    /// Say what a run would read and write; touches nothing
+    Plan(PlanArguments),
+    /// Run jobs in the order of their dependencies
+    Run(RunArguments),
+    /// Run a named report, or list them all
+    Report(ReportArguments),
+    /// Run one SELECT over the lake's tables
+    Query(QueryArguments),
+    /// Judge any Parquet, CSV or JSON data by a DQDL ruleset
+    Quality(QualityArguments),
+    /// List the newest runs and how they ended
+    Runs(RunsArguments),
+}
+
+/// `lakegate demo`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate demo
+  lakegate demo --dir /tmp/shop --scale 1         200,000 users, 1 M orders, 5 M clicks
+  lakegate --project demo-shop report category_sales --format csv")]
+pub struct DemoArguments {
+    /// Where to put the project, its data and its lake
+    #[arg(long, value_name = "DIR", default_value = "demo-shop")]
+    pub dir: PathBuf,
+    /// Size: 1 is 200,000 users, 1 M orders and 5 M clicks
+    #[arg(long, value_name = "N", default_value_t = 0.02)]
+    pub scale: f64,
+    /// The same seed makes the same shop
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+}
+
+/// `lakegate init`
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// The new project's folder; it must be empty or not exist
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// `lakegate plan`
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// Jobs to plan [default: all]
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<String>,
+}
+
+/// `lakegate run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate run                                    every job, upstream first
+  lakegate run orders clicks                      these two
+  lakegate run orders --force                     also when its input has not changed
+  lakegate run --json | jq '.jobs[] | {job, outcome}'")]
+pub struct RunArguments {
+    /// Jobs to run [default: all]
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// Run even when input and configuration are as they were at the last publish
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// Comma-separated, with a header.
+    Csv,
+    /// An array of objects.
+    Json,
+}
+
+/// Where a result goes and how.
+#[derive(Debug, Args)]
+pub struct OutputArguments {
+    /// How to print the result [default: table, or json with --json]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Write to a file rather than to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `lakegate report`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate report                                 which reports there are
+  lakegate report category_sales
+  lakegate report hourly_clicks --param since=2026-03-05 --format csv -o clicks.csv")]
+pub struct ReportArguments {
+    /// The report's name: sql/NAME.sql
+    pub name: Option<String>,
+    /// A parameter of the report
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub parameters: Vec<(String, String)>,
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `lakegate query`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  lakegate query 'SELECT status, count(*) AS orders FROM orders GROUP BY status ORDER BY orders DESC'")]
+pub struct QueryArguments {
+    /// One SELECT statement
+    pub sql: String,
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `lakegate quality`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate quality --data orders.parquet --rules quality-rules/orders.dqdl
+  lakegate quality --data orders.csv --rules orders.dqdl --ref users=users.csv --bad-rows bad.csv
+
+Every rule is judged on all rows, as AWS Glue does. A rule that fails makes the exit code 3.
+A blank cell of a CSV file is NULL in a number, date or boolean column and the empty string in a text column.")]
+pub struct QualityArguments {
+    /// A Parquet, CSV or JSON-lines file, or a folder of such files
+    #[arg(long, value_name = "PATH")]
+    pub data: PathBuf,
+    /// The ruleset
+    #[arg(long, value_name = "FILE")]
+    pub rules: PathBuf,
+    /// Another dataset, under the alias that the rules use
+    #[arg(long = "ref", value_name = "NAME=PATH", value_parser = key_value)]
+    pub references: Vec<(String, String)>,
+    /// Write every row that a row rule refuses to this CSV file, with the rules that it breaks
+    #[arg(long, value_name = "FILE")]
+    pub bad_rows: Option<PathBuf>,
+}
+
+/// `lakegate runs`
+#[derive(Debug, Args)]
+pub struct RunsArguments {
+    /// Only runs of this job
+    #[arg(value_name = "JOB")]
+    pub job: Option<String>,
+    /// How many, newest first
+    #[arg(short = 'n', long, default_value_t = 20)]
+    pub limit: usize,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn parameters_are_split_at_the_first_equals_sign() {
+        assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(key_value("a").is_err());
+        assert!(key_value("=a").is_err());
+    }
+}

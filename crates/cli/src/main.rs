@@ -1,0 +1,2 @@
+//! The lakegate binary.
+fn main() {}
