@@ -232,7 +232,9 @@ impl ContractDocument {
             columns.push(column);
         }
         if !columns.iter().any(Column::is_published) {
-            return Err(Error::usage("no column is published").at(file).expected("at least one column that is not dropped"));
+            return Err(Error::usage("no column is published")
+                .at(file)
+                .expected("at least one column that is not dropped"));
         }
         let key = check_key(&self.key, &columns, &text, file)?;
         let partition_by = check_partitions(&self.partition_by, &columns, &text, file)?;
@@ -321,7 +323,10 @@ fn check_column(document: ColumnDocument) -> Result<Column> {
         return Err(Error::usage(format!("column `{}`: `source` names nothing", column.name)));
     }
     if column.comment.as_ref().is_some_and(|c| c.chars().count() > MAX_COMMENT) {
-        return Err(Error::usage(format!("column `{}`: the comment has more than {MAX_COMMENT} characters", column.name)));
+        return Err(Error::usage(format!(
+            "column `{}`: the comment has more than {MAX_COMMENT} characters",
+            column.name
+        )));
     }
     check_treatment(&column)?;
     Ok(column)
@@ -329,7 +334,8 @@ fn check_column(document: ColumnDocument) -> Result<Column> {
 
 fn check_treatment(column: &Column) -> Result<()> {
     let bad = |found: &str, expected: &str| {
-        Err(Error::usage(format!("column `{}` ({}): {found}", column.name, column.data_type)).expected(expected.to_owned()))
+        Err(Error::usage(format!("column `{}` ({}): {found}", column.name, column.data_type))
+            .expected(expected.to_owned()))
     };
     let is_text = column.data_type == DataType::String;
     match &column.treatment {
@@ -353,7 +359,10 @@ fn check_treatment(column: &Column) -> Result<()> {
         Treatment::Truncate(truncation) => {
             let address = truncation.ipv4.is_some() || truncation.ipv6.is_some();
             if truncation.characters.is_some() == address {
-                return bad("`truncate` takes either `characters` or `ipv4` and `ipv6`", "for example { ipv4 = 24, ipv6 = 48 }");
+                return bad(
+                    "`truncate` takes either `characters` or `ipv4` and `ipv6`",
+                    "for example { ipv4 = 24, ipv6 = 48 }",
+                );
             }
             if truncation.ipv4.is_some_and(|bits| bits > 32) || truncation.ipv6.is_some_and(|bits| bits > 128) {
                 return bad("a prefix length is too large", "at most 32 bits for ipv4 and 128 for ipv6");
@@ -372,7 +381,10 @@ fn check_treatment(column: &Column) -> Result<()> {
                 return bad("`edges` must rise", "for example edges = [20, 30, 40]");
             }
             if band.labels.len() != band.edges.len() + 1 {
-                return bad("there must be one label more than edges", "one label below the first edge and one from each edge on");
+                return bad(
+                    "there must be one label more than edges",
+                    "one label below the first edge and one from each edge on",
+                );
             }
             Ok(())
         }

@@ -15,7 +15,17 @@ use crate::{Error, Result};
 const MAX_DEPTH: usize = 16;
 
 const SCALARS: [&str; 12] = [
-    "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal", "string", "binary", "date",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "decimal",
+    "string",
+    "binary",
+    "date",
     "timestamp",
 ];
 
@@ -322,7 +332,9 @@ mod tests {
             Just(DataType::BigInt),
             Just(DataType::String),
             Just(DataType::Timestamp),
-            (1u8..=38).prop_flat_map(|p| (Just(p), 0..=p)).prop_map(|(precision, scale)| DataType::Decimal { precision, scale }),
+            (1u8..=38)
+                .prop_flat_map(|p| (Just(p), 0..=p))
+                .prop_map(|(precision, scale)| DataType::Decimal { precision, scale }),
         ];
         leaf.prop_recursive(4, 16, 3, |inner| {
             prop_oneof![

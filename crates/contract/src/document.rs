@@ -38,9 +38,8 @@ impl<T> Located<T> {
 /// As [`parse_document`]; also when the file cannot be read.
 pub fn load_document<T: DeserializeOwned>(path: &Path) -> Result<(T, String)> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        Error::new(Class::Usage, format!("the file cannot be read: {}", e.kind())).at(&file)
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::new(Class::Usage, format!("the file cannot be read: {}", e.kind())).at(&file))?;
     let value = parse_document(&text, &file)?;
     Ok((value, text))
 }
@@ -57,8 +56,8 @@ pub fn parse_document<T: DeserializeOwned>(text: &str, file: &str) -> Result<T> 
             Some((found, names)) => {
                 let names: Vec<&str> = names;
                 let listed = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-                let out = Error::usage(found.replace("unknown field", "unknown key"))
-                    .expected(format!("one of {listed}"));
+                let out =
+                    Error::usage(found.replace("unknown field", "unknown key")).expected(format!("one of {listed}"));
                 match quoted(found).and_then(|bad| suggest(bad, names.iter().copied())) {
                     Some(near) => out.help(format!("did you mean `{near}`?")),
                     None => out,

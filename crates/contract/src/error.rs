@@ -45,10 +45,7 @@ impl Class {
 
     /// Whether running the same thing again, unchanged, can succeed.
     pub fn retryable(self) -> bool {
-        matches!(
-            self,
-            Class::Unavailable | Class::CommitUnknown | Class::CatalogLagging | Class::Interrupted
-        )
+        matches!(self, Class::Unavailable | Class::CommitUnknown | Class::CatalogLagging | Class::Interrupted)
     }
 }
 
@@ -85,14 +82,7 @@ struct Inner {
 impl Error {
     /// An error of `class`; `found` says what was found, without a final stop.
     pub fn new(class: Class, found: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            class,
-            place: None,
-            found: found.into(),
-            expected: None,
-            help: None,
-            source: None,
-        }))
+        Self(Box::new(Inner { class, place: None, found: found.into(), expected: None, help: None, source: None }))
     }
 
     /// A wrong usage or configuration.

@@ -97,8 +97,9 @@ impl PartitionField {
             None => (text.trim(), None),
         };
         let bad = |found: &str| {
-            Error::usage(format!("partition key `{text}`: {found}"))
-                .expected("a column, or year(column), month(column), date(column) or hour(column), and perhaps `as name`")
+            Error::usage(format!("partition key `{text}`: {found}")).expected(
+                "a column, or year(column), month(column), date(column) or hour(column), and perhaps `as name`",
+            )
         };
         let (transform, column) = match expression.split_once('(') {
             None => (PartitionTransform::Identity, expression),
@@ -320,10 +321,8 @@ mod tests {
     }
 
     fn instants(texts: &[Option<&str>]) -> ArrayRef {
-        let micros: Vec<Option<i64>> = texts
-            .iter()
-            .map(|t| t.map(|t| DateTime::parse_from_rfc3339(t).unwrap().timestamp_micros()))
-            .collect();
+        let micros: Vec<Option<i64>> =
+            texts.iter().map(|t| t.map(|t| DateTime::parse_from_rfc3339(t).unwrap().timestamp_micros())).collect();
         Arc::new(TimestampMicrosecondArray::from(micros).with_timezone("UTC"))
     }
 

@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The lake: partitioned Parquet under a Delta log, staged before it is seen and published in one commit.
+//!
+//! ```text
+//! <lake>/tables/<table>/_delta_log/…                                 the truth: which files exist
+//! <lake>/tables/<table>/<key>=<value>/…/g-<ulid>/part-00000.parquet    a generation of a partition
+//! <lake>/quarantine/<table>/run=<ulid>/part-00000.parquet              refused rows
+//! <lake>/staging/<ulid>/…                                            `append` before its audit
+//! <lake>/system/{runs,rule_outcomes}/dt=…/<ulid>.json                 records, one JSON object a line
+//! ```
+
+mod append;
+mod durable_local;
+mod failure;
+mod key;
+mod location;
+mod lock;
+mod publish;
+mod quarantine;
+mod reading;
+mod run;
+mod statistics;
+mod system;
+mod table;
+mod writer;
+
+pub use key::{decode_partition_segment, encode_partition_segment};
+pub use location::Lake;
+pub use lock::TableLock;
+pub use publish::Published;
+pub use quarantine::{QuarantineSummary, QuarantineWriter, RejectedRecord};
+pub use run::{RunId, RunInfo};
+pub use table::{Head, LiveFile};
+pub use writer::{Staged, StagedFile, StagedWriter, WriteMode, WriterOptions};
+
+#[cfg(test)]
+mod tests;

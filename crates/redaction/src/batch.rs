@@ -48,6 +48,10 @@ impl RawBatch {
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
+
+    pub(crate) fn into_parts(self) -> (RecordBatch, Origin) {
+        (self.columns, self.origin)
+    }
 }
 
 impl std::fmt::Debug for RawBatch {
@@ -58,7 +62,7 @@ impl std::fmt::Debug for RawBatch {
 
 /// A redacted batch: what a sink accepts.
 ///
-/// Only this crate makes one, from a [`RawBatch`] through redaction:
+/// Only this crate makes one, from a [`RawBatch`] through [`Redactor::redact`](crate::Redactor::redact):
 ///
 /// ```compile_fail,E0451
 /// use lakegate_redaction::CleanBatch;

@@ -1,11 +1,21 @@
 //! The only door from raw to clean: removes, replaces or coarsens sensitive values.
 //!
-//! Redaction is the one function that makes a [`CleanBatch`]; sinks take nothing else.
+//! [`Redactor::redact`] is the one function that makes a [`CleanBatch`]; sinks take nothing else. The [`Guard`] looks
+//! over what comes out for values that should not have.
 
 mod batch;
+mod coarsen;
+mod detector;
+mod guard;
+mod key_ring;
 mod origin;
+mod pseudonym;
+mod redactor;
 mod secret;
 
 pub use batch::{CleanBatch, RawBatch};
+pub use guard::{Finding, Guard};
+pub use key_ring::KeyRing;
 pub use origin::{Origin, OriginUnit};
+pub use redactor::Redactor;
 pub use secret::Secret;

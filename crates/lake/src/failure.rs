@@ -1,0 +1,100 @@
+//! Errors of stores and of the log, as ours.
+
+use std::error::Error as _;
+use std::io;
+
+use deltalake::DeltaTableError;
+use lakegate_contract::{Class, Error};
+
+/// What a store said, told apart by what the user can do.
+pub(crate) fn store(error: &object_store::Error, place: impl Into<String>) -> Error {
+    use object_store::Error as E;
+    let out = match error {
+        E::NotFound { .. } => Error::unavailable("the object is not there"),
+        E::AlreadyExists { .. } => Error::unavailable("the object exists already"),
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
+            Error::usage("the store refuses access").help("check the credentials and their permissions on this place")
+        }
+        other => match io_cause(other) {
+            Some(cause) => return io(cause, place),
+            None => Error::unavailable("the store did not do what was asked").caused_by(StoreText(other.to_string())),
+        },
+    };
+    out.at(place)
+}
+
+/// What the file system said.
+pub(crate) fn io(error: &io::Error, place: impl Into<String>) -> Error {
+    let out = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::unavailable("there is no space left on the disk")
+                .help("free some space and run again; what was published before is untouched")
+        }
+        io::ErrorKind::PermissionDenied => {
+            Error::usage("permission denied").help("check who owns the folder and who may write to it")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Error::usage("the file system is read-only"),
+        kind => Error::unavailable(format!("the file system failed: {kind}")),
+    };
+    out.at(place)
+}
+
+/// What Delta said.
+pub(crate) fn delta(error: DeltaTableError, place: impl Into<String>) -> Error {
+    match &error {
+        DeltaTableError::ObjectStore { source } => store(source, place),
+        _ => Error::new(Class::Unavailable, "the table's log cannot be used")
+            .at(place)
+            .caused_by(StoreText(error.to_string())),
+    }
+}
+
+/// What the Parquet writer said.
+pub(crate) fn parquet(error: &parquet::errors::ParquetError, place: impl Into<String>) -> Error {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(found) = inner.downcast_ref::<object_store::Error>() {
+            return store(found, place);
+        }
+        if let Some(found) = inner.downcast_ref::<io::Error>() {
+            return match io_inside(found) {
+                Some(deeper) => io(deeper, place),
+                None => io(found, place),
+            };
+        }
+        cause = inner.source();
+    }
+    Error::new(Class::Unavailable, "the Parquet file cannot be written").at(place)
+}
+
+fn io_cause(error: &object_store::Error) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(found) = inner.downcast_ref::<io::Error>() {
+            return Some(found);
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+/// An `io::Error` may wrap a store's error that wraps the file system's.
+fn io_inside(error: &io::Error) -> Option<&io::Error> {
+    let inner = error.get_ref()?;
+    match inner.downcast_ref::<object_store::Error>() {
+        Some(found) => io_cause(found),
+        None => inner.downcast_ref::<io::Error>(),
+    }
+}
+
+/// The text of a store's error: keys and codes, never data.
+#[derive(Debug)]
+struct StoreText(String);
+
+impl std::fmt::Display for StoreText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StoreText {}

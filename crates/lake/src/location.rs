@@ -1,0 +1,178 @@
+//! Where a lake is: a local folder or a prefix of a bucket, behind one type.
+
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use futures::TryStreamExt as _;
+use lakegate_contract::{Error, Result, TableName};
+use object_store::aws::AmazonS3Builder;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+
+use crate::durable_local::DurableLocal;
+use crate::failure;
+
+/// A lake: cheap to clone, opened without a request.
+#[derive(Clone)]
+pub struct Lake {
+    location: String,
+    /// The whole bucket or file system: Delta's log addresses objects from its root.
+    store: Arc<dyn ObjectStore>,
+    /// The lake's own place in the store.
+    prefix: Path,
+    folder: Option<PathBuf>,
+}
+
+impl Lake {
+    /// Opens `location`: a folder's path (it is made if need be), or `s3://bucket/prefix`.
+    ///
+    /// # Errors
+    /// When the location is neither, or the folder cannot be made.
+    pub fn open(location: &str) -> Result<Self> {
+        match location.split_once("://") {
+            None => Self::open_folder(location),
+            Some(("s3", rest)) => Self::open_bucket(location, rest),
+            Some((scheme, _)) => Err(Error::usage(format!("a lake cannot be at a `{scheme}://` location"))
+                .expected("a folder's path, or s3://bucket/prefix")),
+        }
+    }
+
+    fn open_folder(location: &str) -> Result<Self> {
+        std::fs::create_dir_all(location).map_err(|e| failure::io(&e, location))?;
+        let folder = FilePath::new(location).canonicalize().map_err(|e| failure::io(&e, location))?;
+        let prefix = Path::from_absolute_path(&folder)
+            .map_err(|_| Error::usage("the folder's path cannot be used").at(location).expected("a path in UTF-8"))?;
+        let store = Arc::new(DurableLocal::new());
+        Ok(Self { location: location.to_owned(), store, prefix, folder: Some(folder) })
+    }
+
+    fn open_bucket(location: &str, rest: &str) -> Result<Self> {
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let bad = |found: &str| Error::usage(found.to_owned()).at(location).expected("s3://bucket/prefix");
+        if bucket.is_empty() {
+            return Err(bad("the bucket's name is missing"));
+        }
+        let store = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .build()
+            .map_err(|e| bad("the bucket cannot be used").caused_by(e))?;
+        let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|_| bad("the prefix is not a key"))?;
+        Ok(Self { location: location.to_owned(), store: Arc::new(store), prefix, folder: None })
+    }
+
+    /// The location as it was given.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The local folder, if it is one.
+    pub fn folder(&self) -> Option<&FilePath> {
+        self.folder.as_deref()
+    }
+
+    /// The store that holds the lake, from its root.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// A lake at the same place whose requests go through `wrap`: for tests that make a store fail.
+    #[must_use]
+    pub fn with_store(&self, wrap: impl FnOnce(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore>) -> Self {
+        Self { store: wrap(Arc::clone(&self.store)), ..self.clone() }
+    }
+
+    /// The tables that have a log.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub async fn tables(&self) -> Result<Vec<TableName>> {
+        let place = self.key("tables")?;
+        let listed =
+            self.store.list_with_delimiter(Some(&place)).await.map_err(|e| failure::store(&e, place.to_string()))?;
+        let mut tables = Vec::new();
+        for folder in listed.common_prefixes {
+            let Some(table) = folder.filename().and_then(|name| TableName::new(name).ok()) else { continue };
+            if self.has_log(&table).await? {
+                tables.push(table);
+            }
+        }
+        tables.sort();
+        Ok(tables)
+    }
+
+    /// Whether the table has been created.
+    pub(crate) async fn has_log(&self, table: &TableName) -> Result<bool> {
+        let log = self.table_key(table)?.join("_delta_log");
+        let first = self.store.list(Some(&log)).try_next().await.map_err(|e| failure::store(&e, log.to_string()))?;
+        Ok(first.is_some())
+    }
+
+    /// The key of `relative`, a path below the lake whose segments are encoded already.
+    pub(crate) fn key(&self, relative: &str) -> Result<Path> {
+        if relative.is_empty() {
+            return Ok(self.prefix.clone());
+        }
+        let joined =
+            if self.prefix.as_ref().is_empty() { relative.to_owned() } else { format!("{}/{relative}", self.prefix) };
+        Path::parse(joined).map_err(|_| Error::bug("a key of the lake is malformed"))
+    }
+
+    pub(crate) fn table_key(&self, table: &TableName) -> Result<Path> {
+        self.key(&format!("tables/{table}"))
+    }
+
+    /// Deletes every object below `relative`, and on a local disk its empty folders.
+    pub(crate) async fn delete_below(&self, relative: &str) -> Result<()> {
+        let place = self.key(relative)?;
+        self.delete_objects(self.store.list(Some(&place)).map_ok(|meta| meta.location).try_collect().await, &place)
+            .await?;
+        if let Some(folder) = &self.folder {
+            remove_empty_folders(&folder.join(relative));
+        }
+        Ok(())
+    }
+
+    async fn delete_objects(&self, keys: object_store::Result<Vec<Path>>, place: &Path) -> Result<()> {
+        let keys = keys.map_err(|e| failure::store(&e, place.to_string()))?;
+        for key in keys {
+            self.delete(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes one object; one that is gone already is fine.
+    pub(crate) async fn delete(&self, key: &Path) -> Result<()> {
+        match self.store.delete(key).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failure::store(&error, key.to_string())),
+        }
+    }
+}
+
+/// Removes a folder's empty folders and the folder itself, if nothing else is in it.
+pub(crate) fn remove_empty_folders(folder: &FilePath) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            remove_empty_folders(&path);
+        } else if is_left_aside(&path) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+    let _ = std::fs::remove_dir(folder);
+}
+
+/// A file that a killed process was still writing: its name ends in `#` and digits, and no listing shows it.
+fn is_left_aside(path: &FilePath) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .and_then(|name| name.rsplit_once('#'))
+        .is_some_and(|(_, digits)| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+impl std::fmt::Debug for Lake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lake({})", self.location)
+    }
+}

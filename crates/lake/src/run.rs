@@ -1,0 +1,49 @@
+//! The identity of a run, and what its commit says about it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// The ULID of one attempt of a job: unique, and sorted by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(Ulid);
+
+impl RunId {
+    /// A new identity.
+    #[expect(clippy::new_without_default, reason = "two runs are never equal, so there is no default one")]
+    pub fn new() -> Self {
+        Self(Ulid::generate())
+    }
+
+    /// The name of the generation folder that the run writes.
+    pub fn generation(self) -> String {
+        format!("g-{}", self.to_string().to_ascii_lowercase())
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a commit says about the run that made it; stands in Delta's `commitInfo` under `lakegate`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// The run.
+    pub run: RunId,
+    /// Its job.
+    pub job: String,
+    /// Identity of the input that was read.
+    pub input: String,
+    /// Hash of the configuration under which it was read.
+    pub configuration: String,
+    /// How far the job has read; the source's own data.
+    pub bookmark: Option<serde_json::Value>,
+    /// The job's commits, counted: Delta's application transaction.
+    pub sequence: i64,
+    /// Rows in the commit.
+    pub rows: u64,
+}

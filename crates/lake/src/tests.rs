@@ -1,0 +1,355 @@
+//! Staging, publishing and reading together, also on a store that fails.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::Int64Type;
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::prelude::SessionContext;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use lakegate_contract::{Class, Contract, Result};
+use lakegate_redaction::{CleanBatch, KeyRing, Origin, RawBatch, Redactor};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult,
+};
+
+use crate::{Lake, Published, RunId, RunInfo, Staged, WriteMode, WriterOptions};
+
+fn contract() -> Arc<Contract> {
+    let text = r#"
+        partition_by = ["city"]
+        columns = [
+          { name = "id", type = "bigint", nullable = false },
+          { name = "city", type = "string" },
+          { name = "note", type = "string", comment = "free" },
+        ]"#;
+    Arc::new(Contract::parse(text, "schemas/places.toml").unwrap())
+}
+
+fn clean(contract: &Contract, rows: &[(i64, Option<&str>)]) -> CleanBatch {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.0)));
+    let cities: ArrayRef = Arc::new(rows.iter().map(|r| r.1).collect::<StringArray>());
+    let notes: ArrayRef = Arc::new(StringArray::from_iter_values(rows.iter().map(|r| format!("note {}", r.0))));
+    let batch = RecordBatch::try_new(contract.source_schema(), vec![ids, cities, notes]).unwrap();
+    let raw = RawBatch::new(batch, Origin::rows("t", None, 1, rows.len())).unwrap();
+    Redactor::new(contract, &KeyRing::new(), chrono::NaiveDate::MIN).unwrap().redact(raw).unwrap()
+}
+
+async fn stage(lake: &Lake, mode: WriteMode, run: RunId, rows: &[(i64, Option<&str>)]) -> Result<Staged> {
+    let contract = contract();
+    let writer = lake.stage(&contract, chrono_tz::UTC, run, mode, WriterOptions::default())?;
+    writer.write(clean(&contract, rows)).await?;
+    writer.finish().await
+}
+
+fn info(run: RunId, sequence: i64) -> RunInfo {
+    RunInfo {
+        run,
+        job: "places".into(),
+        input: "i".into(),
+        configuration: "c".into(),
+        bookmark: Some(serde_json::json!({ "at": sequence })),
+        sequence,
+        rows: 0,
+    }
+}
+
+async fn load(lake: &Lake, mode: WriteMode, sequence: i64, rows: &[(i64, Option<&str>)]) -> Result<Published> {
+    let run = RunId::new();
+    let staged = stage(lake, mode, run, rows).await?;
+    lake.publish(&staged, &info(run, sequence)).await
+}
+
+async fn rows(lake: &Lake) -> Vec<(i64, Option<String>)> {
+    let context = SessionContext::new();
+    lake.register(&context, "places", contract().table(), None).await.unwrap();
+    let batches = context.sql("SELECT id, city FROM places ORDER BY id").await.unwrap().collect().await.unwrap();
+    let mut out = Vec::new();
+    for batch in batches {
+        let ids = batch.column(0).as_primitive::<Int64Type>().clone();
+        let cities = arrow::compute::cast(batch.column(1), &arrow::datatypes::DataType::Utf8).unwrap();
+        for (id, city) in ids.values().iter().zip(cities.as_string::<i32>()) {
+            out.push((*id, city.map(str::to_owned)));
+        }
+    }
+    out
+}
+
+fn owned(rows: &[(i64, Option<&str>)]) -> Vec<(i64, Option<String>)> {
+    rows.iter().map(|(id, city)| (*id, city.map(str::to_owned))).collect()
+}
+
+fn lake() -> (tempfile::TempDir, Lake) {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = Lake::open(folder.path().join("내 lake %41").to_str().unwrap()).unwrap();
+    (folder, lake)
+}
+
+const NASTY: [(i64, Option<&str>); 9] = [
+    (1, Some("서울 강남")),
+    (2, Some("a/b")),
+    (3, Some("100%")),
+    (4, Some("k=v")),
+    (5, Some("a%2Fb")),
+    (6, Some("..")),
+    (7, Some("#?+&:*\\\"'")),
+    (8, None),
+    (9, Some("plain")),
+];
+
+#[tokio::test]
+async fn every_partition_value_reads_back_as_it_was() {
+    let (_folder, lake) = lake();
+    load(&lake, WriteMode::Replace, 1, &NASTY).await.unwrap();
+    assert_eq!(rows(&lake).await, owned(&NASTY));
+    let head = lake.head(contract().table()).await.unwrap().unwrap();
+    assert_eq!(head.rows(), 9);
+    assert_eq!(head.run.unwrap().sequence, 1);
+    assert_eq!(lake.tables().await.unwrap(), [contract().table().clone()]);
+}
+
+#[tokio::test]
+async fn deltas_own_reader_sees_the_same() {
+    let (_folder, lake) = lake();
+    load(&lake, WriteMode::Replace, 1, &NASTY).await.unwrap();
+    let delta = lake.load(contract().table(), None).await.unwrap().unwrap();
+    let context = SessionContext::new();
+    delta.update_datafusion_session(&context.state()).unwrap();
+    context.register_table("places", Arc::new(delta.table_provider().build().await.unwrap())).unwrap();
+    let frame =
+        context.sql("SELECT id, city FROM places WHERE city = '서울 강남' OR city IS NULL ORDER BY id").await.unwrap();
+    let shown = arrow::util::pretty::pretty_format_batches(&frame.collect().await.unwrap()).unwrap().to_string();
+    assert!(shown.contains("| 1  | 서울 강남") && shown.contains("| 8  |") && !shown.contains("| 9 "), "{shown}");
+}
+
+#[tokio::test]
+async fn replace_touched_partitions_and_append_do_what_they_say() {
+    let (_folder, lake) = lake();
+    load(&lake, WriteMode::Replace, 1, &[(1, Some("a")), (2, Some("b")), (3, None)]).await.unwrap();
+    load(&lake, WriteMode::ReplacePartitions, 2, &[(4, Some("b")), (5, None)]).await.unwrap();
+    assert_eq!(rows(&lake).await, owned(&[(1, Some("a")), (4, Some("b")), (5, None)]));
+    let appended = load(&lake, WriteMode::Append, 3, &[(6, Some("a")), (7, Some("c"))]).await.unwrap();
+    assert_eq!(rows(&lake).await, owned(&[(1, Some("a")), (4, Some("b")), (5, None), (6, Some("a")), (7, Some("c"))]));
+    assert_eq!(appended.partitions, ["city=a", "city=c"]);
+    let head = lake.head(contract().table()).await.unwrap().unwrap();
+    let folders: Vec<&str> =
+        head.files.iter().filter(|f| f.partition == [Some("a".to_owned())]).map(crate::LiveFile::folder).collect();
+    assert_eq!(folders.len(), 2);
+    assert_eq!(folders.first(), folders.last());
+    load(&lake, WriteMode::Replace, 4, &[(9, Some("z"))]).await.unwrap();
+    assert_eq!(rows(&lake).await, owned(&[(9, Some("z"))]));
+}
+
+#[tokio::test]
+async fn an_older_version_stays_readable() {
+    let (_folder, lake) = lake();
+    let first = load(&lake, WriteMode::Replace, 1, &[(1, Some("a"))]).await.unwrap();
+    load(&lake, WriteMode::Replace, 2, &[(2, Some("a"))]).await.unwrap();
+    let context = SessionContext::new();
+    lake.register(&context, "old", contract().table(), Some(first.version)).await.unwrap();
+    let found = context.sql("SELECT id FROM old").await.unwrap().collect().await.unwrap();
+    assert_eq!(found.first().unwrap().column(0).as_primitive::<Int64Type>().values(), &[1]);
+}
+
+#[tokio::test]
+async fn a_run_that_was_overtaken_is_told_to_plan_anew() {
+    let (_folder, lake) = lake();
+    let late = RunId::new();
+    let staged = stage(&lake, WriteMode::Replace, late, &[(1, Some("late"))]).await.unwrap();
+    load(&lake, WriteMode::Replace, 1, &[(2, Some("first"))]).await.unwrap();
+    let error = lake.publish(&staged, &info(late, 1)).await.unwrap_err();
+    assert_eq!(error.class(), Class::Unavailable);
+    assert_eq!(rows(&lake).await, owned(&[(2, Some("first"))]));
+}
+
+#[tokio::test]
+async fn what_is_discarded_leaves_no_file() {
+    let (folder, lake) = lake();
+    for mode in [WriteMode::Replace, WriteMode::Append] {
+        let staged = stage(&lake, mode, RunId::new(), &NASTY).await.unwrap();
+        lake.discard(staged).await.unwrap();
+    }
+    assert_eq!(count_files(folder.path()), 0);
+}
+
+fn count_files(folder: &std::path::Path) -> usize {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .map(|p| if p.is_dir() { count_files(&p) } else { 1 })
+        .sum()
+}
+
+#[tokio::test]
+async fn columns_may_come_and_may_not_change_their_type() {
+    let (_folder, lake) = lake();
+    load(&lake, WriteMode::Replace, 1, &[(1, Some("a"))]).await.unwrap();
+    let changed = |from: &str, to: &str| {
+        Arc::new(Contract::parse(&contract().text().replace(from, to), "schemas/places.toml").unwrap())
+    };
+    let more = changed("columns = [", "columns = [ { name = \"extra\", type = \"int\" },");
+    let run = RunId::new();
+    let writer = lake.stage(&more, chrono_tz::UTC, run, WriteMode::Append, WriterOptions::default()).unwrap();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(arrow::array::Int32Array::from(vec![7])),
+        Arc::new(Int64Array::from(vec![2])),
+        Arc::new(StringArray::from(vec!["a"])),
+        Arc::new(StringArray::from(vec!["n"])),
+    ];
+    let batch = RecordBatch::try_new(more.source_schema(), columns).unwrap();
+    let raw = RawBatch::new(batch, Origin::rows("t", None, 1, 1)).unwrap();
+    writer
+        .write(Redactor::new(&more, &KeyRing::new(), chrono::NaiveDate::MIN).unwrap().redact(raw).unwrap())
+        .await
+        .unwrap();
+    lake.publish(&writer.finish().await.unwrap(), &info(run, 2)).await.unwrap();
+    let context = SessionContext::new();
+    lake.register(&context, "t", more.table(), None).await.unwrap();
+    let sums = context.sql("SELECT sum(extra), count(*) FROM t").await.unwrap().collect().await.unwrap();
+    assert_eq!(sums.first().unwrap().column(1).as_primitive::<Int64Type>().values(), &[2]);
+    let other = changed("\"bigint\"", "\"string\"");
+    let delta = lake.load(other.table(), None).await.unwrap().unwrap();
+    assert_eq!(crate::table::schema_change(&delta, &other).unwrap_err().class(), Class::Usage);
+}
+
+/// Fails the operation with a given number, before or after it took effect.
+#[derive(Debug)]
+struct FaultStore {
+    inner: Arc<dyn ObjectStore>,
+    countdown: AtomicU64,
+    after: bool,
+    fired: AtomicU64,
+}
+
+impl std::fmt::Display for FaultStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("store with a fault")
+    }
+}
+
+fn fault() -> object_store::Error {
+    object_store::Error::Generic { store: "fault", source: "injected".into() }
+}
+
+impl FaultStore {
+    fn hit(&self) -> bool {
+        let hit = self.countdown.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) == Ok(1);
+        self.fired.fetch_add(u64::from(hit), Ordering::SeqCst);
+        hit
+    }
+
+    async fn run<T>(&self, work: impl Future<Output = object_store::Result<T>> + Send) -> object_store::Result<T> {
+        match (self.hit(), self.after) {
+            (false, _) => work.await,
+            (true, false) => Err(fault()),
+            (true, true) => work.await.and(Err(fault())),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FaultStore {
+    async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
+        self.run(self.inner.put_opts(at, payload, options)).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        at: &Path,
+        options: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        self.run(self.inner.put_multipart_opts(at, options)).await
+    }
+
+    async fn get_opts(&self, at: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        self.run(self.inner.get_opts(at, options)).await
+    }
+
+    async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
+        self.run(self.inner.get_ranges(at, ranges)).await
+    }
+
+    fn delete_stream(
+        &self,
+        at: BoxStream<'static, object_store::Result<Path>>,
+    ) -> BoxStream<'static, object_store::Result<Path>> {
+        self.inner.delete_stream(at)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        if self.hit() {
+            return futures::stream::once(async { Err(fault()) }).boxed();
+        }
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        self.run(self.inner.list_with_delimiter(prefix)).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
+        self.run(self.inner.copy_opts(from, to, options)).await
+    }
+}
+
+/// Publishes over a store whose Nth operation fails, for N = 1, 2, … until none does. Whatever happens, the table is as
+/// before or as after, and the next run ends right.
+async fn survive_every_fault(mode: WriteMode, after: bool) {
+    for n in 1..400 {
+        let (_folder, lake) = lake();
+        load(&lake, WriteMode::Replace, 1, &[(1, Some("a"))]).await.unwrap();
+        let old = rows(&lake).await;
+        let expected = match mode {
+            WriteMode::Append => owned(&[(1, Some("a")), (2, Some("a"))]),
+            _ => owned(&[(2, Some("a"))]),
+        };
+        let faults = std::sync::OnceLock::new();
+        let faulty = lake.with_store(|inner| {
+            let store = Arc::new(FaultStore { inner, countdown: n.into(), after, fired: 0.into() });
+            let _ = faults.set(Arc::clone(&store));
+            store
+        });
+        let outcome = load(&faulty, mode, 2, &[(2, Some("a"))]).await;
+        let seen = rows(&lake).await;
+        assert!(seen == old || seen == expected, "fault {n}: {seen:?}");
+        if outcome.is_ok() {
+            assert_eq!(seen, expected, "fault {n}: reported as published");
+        }
+        lake.reconcile(contract().table()).await.unwrap();
+        if seen == old {
+            load(&lake, mode, 2, &[(2, Some("a"))]).await.unwrap();
+        }
+        assert_eq!(rows(&lake).await, expected, "fault {n}: after the next run");
+        if faults.get().unwrap().fired.load(Ordering::SeqCst) == 0 {
+            assert!(n > 5, "too few operations were seen to fail");
+            return;
+        }
+    }
+    panic!("faults did not end");
+}
+
+#[tokio::test]
+async fn replace_survives_every_fault_before_an_operation() {
+    survive_every_fault(WriteMode::Replace, false).await;
+}
+
+#[tokio::test]
+async fn replace_survives_every_lost_reply() {
+    survive_every_fault(WriteMode::Replace, true).await;
+}
+
+#[tokio::test]
+async fn append_survives_every_fault_before_an_operation() {
+    survive_every_fault(WriteMode::Append, false).await;
+}
+
+#[tokio::test]
+async fn append_survives_every_lost_reply() {
+    survive_every_fault(WriteMode::Append, true).await;
+}

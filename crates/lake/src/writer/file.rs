@@ -1,0 +1,109 @@
+//! One Parquet file while it is written.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use lakegate_contract::{Contract, Error, PartitionValue, Result};
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use parquet::arrow::AsyncArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::{StagedFile, WriterOptions};
+use crate::{Lake, failure, statistics};
+
+/// Bytes gathered before they go to a local disk.
+const LOCAL_CHUNK: usize = 512 << 10;
+/// Bytes gathered before they go to a bucket: S3 takes no smaller part but the last.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+const UPLOAD_PART: usize = 8 << 20;
+
+/// How and where a writer's files are made.
+pub(super) struct FileFormat {
+    lake: Lake,
+    /// The folder that relative names are below.
+    folder: String,
+    contract: Arc<Contract>,
+    schema: SchemaRef,
+    properties: WriterProperties,
+    target_file_size: u64,
+}
+
+impl FileFormat {
+    pub(super) fn new(
+        lake: &Lake,
+        folder: String,
+        contract: Arc<Contract>,
+        schema: SchemaRef,
+        options: &WriterOptions,
+    ) -> Result<Self> {
+        let level = ZstdLevel::try_new(options.compression_level).map_err(|_| {
+            Error::usage(format!("ZSTD has no level {}", options.compression_level)).expected("1 to 22")
+        })?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_created_by(concat!("lakegate ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .build();
+        let target_file_size = options.target_file_size;
+        Ok(Self { lake: lake.clone(), folder, contract, schema, properties, target_file_size })
+    }
+}
+
+/// A file that row groups are added to.
+pub(super) struct OpenFile {
+    format: Arc<FileFormat>,
+    relative: String,
+    writer: Option<(Path, AsyncArrowWriter<BufWriter>)>,
+    rows: u64,
+}
+
+impl OpenFile {
+    /// A file that is made with its first row group.
+    pub(super) fn new(format: &Arc<FileFormat>, relative: String) -> Self {
+        Self { format: Arc::clone(format), relative, writer: None, rows: 0 }
+    }
+
+    pub(super) async fn write_row_group(&mut self, rows: &[RecordBatch]) -> Result<()> {
+        let (location, writer) = match &mut self.writer {
+            Some(open) => open,
+            unopened => unopened.insert(open(&self.format, &self.relative)?),
+        };
+        for batch in rows {
+            self.rows += batch.num_rows() as u64;
+            writer.write(batch).await.map_err(|e| failure::parquet(&e, location.to_string()))?;
+        }
+        writer.flush().await.map_err(|e| failure::parquet(&e, location.to_string()))
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.writer.as_ref().is_some_and(|(_, writer)| writer.bytes_written() as u64 >= self.format.target_file_size)
+    }
+
+    /// Writes the footer; from here on the file is whole and durable, and still nobody's.
+    pub(super) async fn close(self, partition: &[PartitionValue]) -> Result<StagedFile> {
+        let (location, mut writer) = self.writer.ok_or_else(|| Error::bug("a file without rows is closed"))?;
+        let metadata = writer.finish().await.map_err(|e| failure::parquet(&e, location.to_string()))?;
+        Ok(StagedFile {
+            bytes: writer.bytes_written() as u64,
+            statistics: statistics::of_file(&metadata, &self.format.contract),
+            location,
+            relative: self.relative,
+            partition: partition.to_vec(),
+            rows: self.rows,
+        })
+    }
+}
+
+fn open(format: &FileFormat, relative: &str) -> Result<(Path, AsyncArrowWriter<BufWriter>)> {
+    let location = format.lake.key(&format!("{}/{relative}", format.folder))?;
+    let chunk = if format.lake.folder().is_some() { LOCAL_CHUNK } else { UPLOAD_PART };
+    let sink = BufWriter::with_capacity(format.lake.store(), location.clone(), chunk);
+    let options = ArrowWriterOptions::new().with_properties(format.properties.clone()).with_skip_arrow_metadata(true);
+    let writer = AsyncArrowWriter::try_new_with_options(sink, Arc::clone(&format.schema), options)
+        .map_err(|e| failure::parquet(&e, location.to_string()))?;
+    Ok((location, writer))
+}

@@ -1,0 +1,161 @@
+//! A second pair of eyes: samples what was published for values that look sensitive.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::datatypes::DataType;
+use lakegate_contract::{ColumnName, Contract, Detector, Treatment};
+
+use crate::CleanBatch;
+use crate::detector::detects;
+
+/// Values looked at in each column of each batch.
+const SAMPLE: usize = 512;
+
+/// Looks for e-mail addresses, telephone, resident registration and card numbers in string columns that are published
+/// as they are, unless the contract says that a column `contains` them. It samples, so it finds a mistake in a contract,
+/// not a single stray value.
+pub struct Guard {
+    columns: Vec<Watched>,
+}
+
+struct Watched {
+    index: usize,
+    name: ColumnName,
+    sampled: AtomicU64,
+    detectors: Vec<(Detector, AtomicU64)>,
+}
+
+/// Sensitive-looking values in a column. It holds counts, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// The column.
+    pub column: ColumnName,
+    /// What its values look like.
+    pub detector: Detector,
+    /// How many values were looked at.
+    pub sampled: u64,
+    /// How many of them look so.
+    pub hits: u64,
+}
+
+impl Guard {
+    /// Watches the string columns that the contract keeps.
+    pub fn new(contract: &Contract) -> Self {
+        let columns = contract
+            .published_columns()
+            .enumerate()
+            .filter(|(_, column)| column.treatment == Treatment::Keep && holds_text(&column.data_type.to_arrow()))
+            .map(|(index, column)| Watched {
+                index,
+                name: column.name.clone(),
+                sampled: AtomicU64::new(0),
+                detectors: Detector::ALL
+                    .into_iter()
+                    .filter(|detector| !column.contains.contains(detector))
+                    .map(|detector| (detector, AtomicU64::new(0)))
+                    .collect(),
+            })
+            .collect();
+        Self { columns }
+    }
+
+    /// Samples a batch.
+    pub fn inspect(&self, batch: &CleanBatch) {
+        for watched in &self.columns {
+            if let Some(texts) = batch.columns().columns().get(watched.index).and_then(text_of) {
+                watched.inspect(&texts);
+            }
+        }
+    }
+
+    /// What was seen so far.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for watched in &self.columns {
+            for (detector, hits) in &watched.detectors {
+                let hits = hits.load(Ordering::Relaxed);
+                if hits > 0 {
+                    findings.push(Finding {
+                        column: watched.name.clone(),
+                        detector: *detector,
+                        sampled: watched.sampled.load(Ordering::Relaxed),
+                        hits,
+                    });
+                }
+            }
+        }
+        findings
+    }
+}
+
+impl Watched {
+    fn inspect(&self, texts: &StringArray) {
+        let step = texts.len().div_ceil(SAMPLE).max(1);
+        let mut sampled = 0;
+        for row in (0..texts.len()).step_by(step).filter(|row| texts.is_valid(*row)) {
+            sampled += 1;
+            let text = texts.value(row);
+            for (detector, hits) in &self.detectors {
+                if detects(*detector, text) {
+                    hits.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        self.sampled.fetch_add(sampled, Ordering::Relaxed);
+    }
+}
+
+fn holds_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 => true,
+        DataType::List(element) => *element.data_type() == DataType::Utf8,
+        _ => false,
+    }
+}
+
+fn text_of(column: &ArrayRef) -> Option<StringArray> {
+    match column.data_type() {
+        DataType::Utf8 => Some(column.as_string::<i32>().clone()),
+        DataType::List(_) => column.as_list::<i32>().values().as_string_opt::<i32>().cloned(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::RecordBatch;
+
+    use super::*;
+    use crate::Origin;
+
+    fn findings(columns: &str, values: Vec<&str>) -> Vec<Finding> {
+        let contract = Contract::parse(&format!("columns = [{columns}]"), "schemas/t.toml").unwrap();
+        let rows = values.len();
+        let column: ArrayRef = Arc::new(StringArray::from(values));
+        let batch = RecordBatch::try_new(contract.published_schema(), vec![column]).unwrap();
+        let guard = Guard::new(&contract);
+        guard.inspect(&CleanBatch::new(batch, Origin::rows("t", None, 1, rows)));
+        guard.findings()
+    }
+
+    #[test]
+    fn an_undeclared_kind_is_found_and_a_declared_one_is_not() {
+        let values = vec!["hello", "kim@example.com", "010-1234-5678"];
+        let found = findings(r#"{ name = "note", type = "string" }"#, values.clone());
+        assert_eq!(
+            found.iter().map(|f| (f.detector, f.hits, f.sampled)).collect::<Vec<_>>(),
+            [(Detector::Email, 1, 3), (Detector::Phone, 1, 3)]
+        );
+        let declared = findings(r#"{ name = "note", type = "string", contains = ["email", "phone"] }"#, values);
+        assert!(declared.is_empty());
+    }
+
+    #[test]
+    fn masked_columns_are_not_watched() {
+        let masked = r#"{ name = "phone", type = "string", treatment = { mask = { last = 4 } } }"#;
+        assert!(findings(masked, vec!["010-1234-5678"]).is_empty());
+    }
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Every check of the repository: formatting, lints, documentation, unit, property, documentation and end-to-end tests.
+#
+#     ./test.sh            all of it
+#     ./test.sh quick      without formatting, lints and rustdoc
+#
+# It installs or starts what it needs, and stops what it started:
+#   - a C compiler, PostgreSQL and Python's venv, by apt (as root or through sudo) where they are absent;
+#   - a private PostgreSQL on a free port, with its data in a temporary folder;
+#   - a private Python environment with tests/requirements.txt (DuckDB and other independent readers), kept in the cache
+#     folder.
+# No service has to run beforehand. Set LAKEGATE_DATA to a folder of real data to run the tests that read it.
+set -euo pipefail
+cd "$(dirname "$0")"
+. tests/postgres.sh
+
+say() { printf '\n== %s\n' "$*"; }
+
+install_tools() {
+    local missing=()
+    command -v cc >/dev/null || missing+=(build-essential)
+    has_postgres || missing+=(postgresql)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+    [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+}
+
+# The environment is kept under a name made from its pins: a changed pin makes a new one.
+make_python() {
+    local digest home
+    digest=$(sha256sum tests/requirements.txt | cut -c1-12)
+    home="${XDG_CACHE_HOME:-$HOME/.cache}/lakegate-python-$digest"
+    if [ ! -f "$home/complete" ]; then
+        say "making a Python environment in $home"
+        rm -rf "$home"
+        python3 -m venv "$home"
+        "$home/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+        touch "$home/complete"
+    fi
+    export LAKEGATE_TEST_PYTHON="$home/bin/python"
+}
+
+static_checks() {
+    say "formatting"
+    cargo fmt --all --check
+    say "clippy"
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+    say "rustdoc"
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+}
+
+run_tests() {
+    say "building"
+    cargo build --locked --workspace --bins --tests
+    say "tests"
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --locked --workspace --no-fail-fast
+    else
+        cargo test --locked --workspace --lib --bins --tests --no-fail-fast
+    fi
+    say "documentation tests"
+    cargo test --locked --workspace --doc --quiet
+}
+
+install_tools
+make_python
+say "starting PostgreSQL"
+start_postgres
+export LAKEGATE_TEST_POSTGRES=$POSTGRES_URL
+[ "${1:-}" = quick ] || static_checks
+run_tests
+say "all passed"

@@ -1,0 +1,182 @@
+//! Each kind of bad input: its exit code, a message that says where, and the earlier version still readable.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use lakegate_sample_shop::Options;
+use tempfile::TempDir;
+
+use crate::support::{count, edit, lakegate, shop};
+
+/// A shop whose categories, products, orders, survey and clicks are published.
+fn loaded() -> TempDir {
+    let folder = shop(&Options { scale: 0.001, ..Options::default() });
+    lakegate(folder.path(), &["run"]).expect_code(0);
+    folder
+}
+
+/// Runs `job`, expects `code` and every one of `words` in the error, and `table` as it was.
+#[track_caller]
+fn refused(project: &Path, job: &str, code: i32, words: &[&str]) {
+    let before = count(project, job);
+    let outcome = lakegate(project, &["run", job, "--force"]).expect_code(code);
+    for word in words {
+        assert!(outcome.stderr.contains(word), "{word:?} is missing in:\n{}", outcome.stderr);
+    }
+    assert_eq!(count(project, job), before, "{job} has changed");
+}
+
+#[test]
+fn an_unknown_key_is_refused_in_every_kind_of_file() {
+    let folder = loaded();
+    for (file, line) in [
+        ("lakegate.toml", "tiem_zone = \"UTC\"\n"),
+        ("jobs/orders.toml", "aftr = []\n"),
+        ("schemas/orders.toml", "partition = []\n"),
+    ] {
+        let path = folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{line}{text}")).unwrap();
+        let outcome = lakegate(folder.path(), &["check"]).expect_code(2);
+        assert!(outcome.stderr.contains(&format!("{file}:1:1")), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("did you mean") || outcome.stderr.contains("one of"), "{}", outcome.stderr);
+        std::fs::write(&path, text).unwrap();
+    }
+    lakegate(folder.path(), &["check"]).expect_code(0);
+}
+
+#[test]
+fn a_job_that_names_a_missing_table_or_job_is_refused() {
+    let folder = loaded();
+    edit(&folder.path().join("jobs/orders.toml"), "mode =", "table = \"ordrs\"\nmode =");
+    let outcome = lakegate(folder.path(), &["check"]).expect_code(2);
+    assert!(outcome.stderr.contains("ordrs") && outcome.stderr.contains("orders"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_table_that_the_database_lacks_is_bad_input() {
+    let folder = loaded();
+    edit(&folder.path().join("jobs/orders.toml"), "table = \"orders\"", "table = \"ordres\"");
+    refused(folder.path(), "orders", 4, &["ordres", "orders"]);
+}
+
+#[test]
+fn a_contract_column_that_the_source_lacks_is_bad_input() {
+    let folder = loaded();
+    edit(
+        &folder.path().join("schemas/categories.toml"),
+        "columns = [",
+        "columns = [\n  { name = \"catgory_id\", type = \"bigint\" },",
+    );
+    refused(folder.path(), "categories", 4, &["catgory_id", "category_id"]);
+}
+
+#[test]
+fn values_of_a_wrong_type_close_the_gate_and_are_not_shown() {
+    let folder = loaded();
+    let database = rusqlite::Connection::open(folder.path().join("data/shop.db")).unwrap();
+    database.execute("UPDATE categories SET category_id = 'hunter2-' || category_id WHERE category_id % 2 = 0", []).unwrap();
+    drop(database);
+    let before = count(folder.path(), "categories");
+    let outcome = lakegate(folder.path(), &["run", "categories"]).expect_code(3);
+    assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
+    assert_eq!(count(folder.path(), "categories"), before);
+}
+
+#[test]
+fn malformed_rules_are_placed() {
+    let folder = loaded();
+    edit(&folder.path().join("quality-rules/orders.dqdl"), "Rules = [", "Rules = [\n    IsCmplete \"order_id\",");
+    let outcome = lakegate(folder.path(), &["check"]).expect_code(2);
+    assert!(outcome.stderr.contains("orders.dqdl:"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("IsComplete"), "{}", outcome.stderr);
+    refused(folder.path(), "orders", 2, &["orders.dqdl:"]);
+}
+
+#[test]
+fn a_dataset_rule_that_fails_closes_the_gate() {
+    let folder = loaded();
+    edit(&folder.path().join("quality-rules/orders.dqdl"), "Rules = [", "Rules = [\n    RowCount > 1000000000,");
+    refused(folder.path(), "orders", 3, &["RowCount > 1000000000"]);
+}
+
+#[test]
+fn too_many_bad_rows_close_the_gate() {
+    let folder = loaded();
+    let database = rusqlite::Connection::open(folder.path().join("data/shop.db")).unwrap();
+    database.execute("UPDATE orders SET status = 'lost' WHERE order_id % 20 = 0", []).unwrap();
+    drop(database);
+    refused(folder.path(), "orders", 3, &["1%"]);
+}
+
+fn first_click_file(project: &Path) -> std::path::PathBuf {
+    let mut folder = project.join("data/clicks");
+    while folder.is_dir() {
+        let mut entries: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+        entries.sort();
+        folder = entries.swap_remove(0);
+    }
+    folder
+}
+
+#[test]
+fn a_truncated_gzip_is_bad_input() {
+    let folder = loaded();
+    let file = first_click_file(folder.path());
+    let bytes = std::fs::read(&file).unwrap();
+    let cut = file.with_file_name("cut.json.gz");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let before = count(folder.path(), "clicks");
+    let outcome = lakegate(folder.path(), &["run", "clicks"]).expect_code(4);
+    assert!(outcome.stderr.contains("cut.json.gz"), "{}", outcome.stderr);
+    assert_eq!(count(folder.path(), "clicks"), before);
+    std::fs::write(&cut, &bytes).unwrap();
+    lakegate(folder.path(), &["run", "clicks"]).expect_code(0);
+    assert!(count(folder.path(), "clicks") > before);
+}
+
+#[test]
+fn an_empty_input_is_bad_input() {
+    let folder = loaded();
+    let database = rusqlite::Connection::open(folder.path().join("data/shop.db")).unwrap();
+    database.execute("DELETE FROM reviews", []).unwrap();
+    drop(database);
+    let before = count(folder.path(), "reviews");
+    let outcome = lakegate(folder.path(), &["run", "reviews"]);
+    assert!(matches!(outcome.code, 3 | 4), "{}: {}", outcome.code, outcome.stderr);
+    assert_eq!(count(folder.path(), "reviews"), before);
+}
+
+#[test]
+fn workbooks_with_a_missing_header_a_wrong_sheet_or_a_corrupt_zip_are_bad_input() {
+    let folder = loaded();
+    let job = folder.path().join("jobs/survey_responses.toml");
+    edit(&job, "sheet = \"응답\"", "sheet = \"응답자\"");
+    refused(folder.path(), "survey_responses", 4, &["응답자", "응답", ".xlsx"]);
+    edit(&job, "sheet = \"응답자\"", "sheet = \"응답\"");
+    let schema = folder.path().join("schemas/survey_responses.toml");
+    let text = std::fs::read_to_string(&schema).unwrap();
+    std::fs::write(&schema, text.replace("\"성별\"", "\"성 구분\"")).unwrap();
+    refused(folder.path(), "survey_responses", 4, &["성 구분", "성별"]);
+    std::fs::write(&schema, text).unwrap();
+    let corrupt = folder.path().join("data/surveys/설문_2026Q2.xlsx");
+    std::fs::File::create(&corrupt).unwrap().write_all(b"PK\x03\x04 this is no workbook").unwrap();
+    refused(folder.path(), "survey_responses", 4, &["설문_2026Q2.xlsx"]);
+}
+
+#[test]
+fn a_database_that_is_down_or_missing_is_told_apart() {
+    let folder = loaded();
+    let project = folder.path().join("lakegate.toml");
+    edit(&project, "url = \"sqlite:data/shop.db\"", "url = \"postgres://u:hunter2@127.0.0.1:9/shop\"");
+    let before = count(folder.path(), "orders");
+    let outcome = lakegate(folder.path(), &["run", "orders"]).expect_code(5);
+    assert!(outcome.stderr.contains("127.0.0.1:9") || outcome.stderr.contains("port 9"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("retry"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
+    assert_eq!(count(folder.path(), "orders"), before);
+    edit(&project, "url = \"postgres://u:hunter2@127.0.0.1:9/shop\"", "url = \"sqlite:data/gone.db\"");
+    let outcome = lakegate(folder.path(), &["run", "orders"]);
+    assert!(matches!(outcome.code, 2 | 4 | 5), "{}: {}", outcome.code, outcome.stderr);
+    assert!(outcome.stderr.contains("gone.db"), "{}", outcome.stderr);
+}

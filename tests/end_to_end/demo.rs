@@ -1,0 +1,111 @@
+//! The shop from raw files to its five reports, compared with an independent computation over the raw files.
+
+use std::path::Path;
+
+use lakegate_sample_shop::Options;
+
+use crate::support::{count, lakegate, python, report, repository, run_python, shop};
+
+const REPORTS: [&str; 5] =
+    ["channel_by_age_band", "category_sales", "category_sales_by_age_band", "category_sales_and_reviews", "hourly_clicks"];
+
+fn tiny() -> Options {
+    Options { scale: 0.002, ..Options::default() }
+}
+
+fn assert_equal_to_oracle(project: &Path) {
+    let Some(python) = python() else { return };
+    let oracle = run_python(&python, &repository().join("tests/oracle/shop.py"), &[project.to_str().unwrap()]).expect_code(0);
+    let expected = oracle.json();
+    for name in REPORTS {
+        let found = report(project, name);
+        let wanted = expected[name].as_array().unwrap();
+        assert!(!wanted.is_empty(), "{name}: the oracle has no rows");
+        assert_eq!(found.len(), wanted.len(), "{name}: number of rows");
+        for (row, want) in found.iter().zip(wanted) {
+            for (column, value) in want.as_object().unwrap() {
+                assert!(same(&row[column], value), "{name}: {column} is {} here and {value} in the oracle", row[column]);
+            }
+        }
+    }
+}
+
+/// Equal as text, or as numbers to nine digits.
+fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    let number = |v: &serde_json::Value| v.as_f64().or_else(|| v.as_str().and_then(|s| s.parse().ok()));
+    match (number(a), number(b)) {
+        (Some(x), Some(y)) => (x - y).abs() <= 1e-9 * x.abs().max(1.0),
+        _ => a == b,
+    }
+}
+
+#[test]
+fn the_shop_is_loaded_and_its_reports_equal_the_oracles() {
+    let folder = shop(&tiny());
+    let run = lakegate(folder.path(), &["run", "--json"]).expect_code(0).json();
+    for job in run["jobs"].as_array().unwrap() {
+        assert_eq!(job["outcome"], "published", "{job}");
+    }
+    assert_equal_to_oracle(folder.path());
+    let again = lakegate(folder.path(), &["run", "--json"]).expect_code(0).json();
+    for job in again["jobs"].as_array().unwrap() {
+        assert_eq!(job["outcome"], "unchanged", "{job}");
+    }
+    assert_equal_to_oracle(folder.path());
+}
+
+#[test]
+fn new_click_files_are_appended_once() {
+    let folder = shop(&tiny());
+    let held = folder.path().join("held");
+    let clicks = folder.path().join("data/clicks");
+    let mut files = Vec::new();
+    list(&clicks, &mut files);
+    files.sort();
+    let late = files.last().unwrap();
+    let kept = held.join("late.json.gz");
+    std::fs::create_dir_all(&held).unwrap();
+    std::fs::rename(late, &kept).unwrap();
+    lakegate(folder.path(), &["run", "clicks"]).expect_code(0);
+    let before = count(folder.path(), "clicks");
+    std::fs::rename(&kept, late).unwrap();
+    lakegate(folder.path(), &["run", "clicks"]).expect_code(0);
+    let after = count(folder.path(), "clicks");
+    assert!(after > before);
+    lakegate(folder.path(), &["run", "clicks"]).expect_code(0);
+    assert_eq!(count(folder.path(), "clicks"), after);
+}
+
+fn list(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { list(&path, files) } else { files.push(path) }
+    }
+}
+
+#[test]
+fn every_reader_sees_the_same_rows() {
+    let Some(python) = python() else { return };
+    let folder = shop(&tiny());
+    lakegate(folder.path(), &["run"]).expect_code(0);
+    let script = repository().join("tests/oracle/readers.py");
+    let lake = folder.path().join("lake");
+    let counts = run_python(&python, &script, &[lake.to_str().unwrap()]).expect_code(0).json();
+    for table in ["users", "orders", "survey_responses", "clicks"] {
+        let expected = count(folder.path(), table);
+        for reader in ["deltalake", "duckdb"] {
+            assert_eq!(counts[table][reader], expected, "{table} through {reader}");
+        }
+    }
+}
+
+#[test]
+fn the_demo_command_does_it_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = lakegate(folder.path(), &["demo", "--dir", "shop", "--scale", "0.002"]).expect_code(0);
+    for title in ["연령대별 유입 경로", "카테고리별 판매", "연령대별 카테고리 판매량", "카테고리별 판매 및 리뷰", "시간대별 클릭스트림"] {
+        assert!(outcome.stdout.contains(title), "{title} is missing:\n{}", outcome.stdout);
+    }
+    let csv = lakegate(folder.path(), &["--project", "shop", "report", "category_sales", "--format", "csv"]).expect_code(0);
+    assert!(csv.stdout.lines().count() > 1);
+}

@@ -1,0 +1,13 @@
+//! End-to-end tests: each runs the `lakegate` binary as a user would, and looks at what it left behind.
+//!
+//! `./test.sh` sets what they need: `LAKEGATE_TEST_PYTHON` (independent readers) and `LAKEGATE_TEST_POSTGRES`. A test whose
+//! needs are not set says so and passes.
+
+mod bad_input;
+mod command_line;
+mod crash;
+mod demo;
+mod examples;
+mod leak;
+mod quality;
+mod support;

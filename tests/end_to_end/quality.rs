@@ -1,0 +1,51 @@
+//! `lakegate quality` on files.
+
+use crate::support::lakegate;
+
+fn folder_with(rules: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let orders = "order_id,user_id,status,amount,ordered_at\n1,1,paid,10.50,2026-03-01\n2,2,lost,0.10,2026-03-02\n3,9,paid,-5,\n";
+    std::fs::write(folder.path().join("orders.csv"), orders).unwrap();
+    std::fs::write(folder.path().join("users.csv"), "user_id\n1\n2\n3\n").unwrap();
+    std::fs::write(folder.path().join("rules.dqdl"), rules).unwrap();
+    folder
+}
+
+const ARGUMENTS: [&str; 5] = ["quality", "--data", "orders.csv", "--rules", "rules.dqdl"];
+
+#[test]
+fn rules_that_hold_give_exit_code_0() {
+    let folder = folder_with("Rules = [ RowCount = 3, IsPrimaryKey \"order_id\", Completeness \"ordered_at\" > 0.6 ]");
+    let outcome = lakegate(folder.path(), &ARGUMENTS).expect_code(0);
+    assert!(outcome.stdout.contains("3 of 3 rules passed"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_rule_that_fails_gives_exit_code_3_and_its_metric() {
+    let folder = folder_with(
+        "Rules = [ ColumnValues \"status\" in [\"paid\"], ReferentialIntegrity \"user_id\" \"users.user_id\" = 1.0, RowCount > 1 ]",
+    );
+    let mut arguments = ARGUMENTS.to_vec();
+    arguments.extend(["--ref", "users=users.csv", "--bad-rows", "bad.csv", "--json"]);
+    let outcome = lakegate(folder.path(), &arguments).expect_code(3);
+    let json = outcome.json();
+    assert_eq!((&json["passed"], &json["failed"], &json["bad_rows"]), (&1.into(), &2.into(), &1.into()));
+    let bad = std::fs::read_to_string(folder.path().join("bad.csv")).unwrap();
+    assert!(bad.lines().nth(1).unwrap().starts_with("2,2,lost,"), "{bad}");
+}
+
+#[test]
+fn what_is_wrong_with_a_ruleset_is_said_before_the_data_is_judged() {
+    let folder = folder_with("Rules = [\n    IsComplete \"stauts\",\n    Entropy \"status\" > 0\n]");
+    let outcome = lakegate(folder.path(), &ARGUMENTS).expect_code(2);
+    assert!(outcome.stderr.contains("rules.dqdl:2:"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("did you mean `status`"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("Entropy"), "{}", outcome.stderr);
+}
+
+#[test]
+fn missing_data_is_named() {
+    let folder = folder_with("Rules = [ RowCount > 0 ]");
+    let outcome = lakegate(folder.path(), &["quality", "--data", "gone.csv", "--rules", "rules.dqdl"]).expect_code(2);
+    assert!(outcome.stderr.contains("gone.csv"), "{}", outcome.stderr);
+}
