@@ -1,0 +1,130 @@
+//! A parsed ruleset.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::condition::{Condition, NumberCondition};
+use crate::rule_type::RuleType;
+
+/// A parsed ruleset.
+#[derive(Debug, Clone)]
+pub struct Ruleset {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) text: String,
+    pub(crate) file: String,
+}
+
+impl Ruleset {
+    /// The rules, in order; a composite rule is one.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The text it was parsed from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The aliases of the other datasets that its rules name.
+    pub fn references(&self) -> BTreeSet<String> {
+        self.rules
+            .iter()
+            .flat_map(|rule| rule.node.leaves())
+            .filter_map(Leaf::reference)
+            .map(|(alias, _)| alias)
+            .collect()
+    }
+}
+
+/// A rule as the ruleset lists it.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub(crate) node: Node,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) text: String,
+    pub(crate) start: usize,
+    pub(crate) line: usize,
+}
+
+impl Rule {
+    /// The rule in canonical form.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line on which it begins, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// Its labels, defaults included.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+}
+
+/// A rule or a combination of rules.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Node {
+    Leaf(Leaf),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+}
+
+impl Node {
+    pub(crate) fn leaves(&self) -> Vec<&Leaf> {
+        match self {
+            Node::Leaf(leaf) => vec![leaf],
+            Node::And(nodes) | Node::Or(nodes) => nodes.iter().flat_map(Node::leaves).collect(),
+        }
+    }
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Leaf {
+    pub(crate) rule_type: &'static RuleType,
+    pub(crate) parameters: Vec<String>,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) filter: Option<String>,
+    pub(crate) threshold: Option<NumberCondition>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) start: usize,
+}
+
+impl Leaf {
+    pub(crate) fn name(&self) -> &'static str {
+        self.rule_type.name
+    }
+
+    /// The first parameter: mostly the column.
+    pub(crate) fn column(&self) -> &str {
+        self.parameters.first().map_or("", String::as_str)
+    }
+
+    /// The columns of the dataset that it names.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        match self.name() {
+            "RowCount" | "ColumnCount" | "CustomSql" | "ColumnNamesMatchPattern" => Vec::new(),
+            "ReferentialIntegrity" => split_names(self.column()),
+            "ColumnExists" => Vec::new(),
+            _ => self.parameters.clone(),
+        }
+    }
+
+    /// The alias of the other dataset of a `ReferentialIntegrity` rule, and its columns.
+    pub(crate) fn reference(&self) -> Option<(String, Vec<String>)> {
+        if self.name() != "ReferentialIntegrity" {
+            return None;
+        }
+        let target = self.parameters.get(1)?;
+        let (alias, columns) = match target.split_once(".{") {
+            Some((alias, columns)) => (alias, columns.trim_end_matches('}')),
+            None => target.rsplit_once('.')?,
+        };
+        Some((alias.to_owned(), split_names(columns)))
+    }
+}
+
+fn split_names(text: &str) -> Vec<String> {
+    text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+}

@@ -1,0 +1,106 @@
+//! A ruleset against a schema, before any data is read.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use lakegate_contract::{Error, suggest};
+
+use crate::ast::{Leaf, Ruleset};
+use crate::compare::{full_match, is_dated, refuse_dynamic};
+use crate::condition::Condition;
+use crate::custom_sql::refuse_monsters;
+use crate::lexer::place;
+use crate::row::{Compiler, unknown_column};
+use crate::rule_type::RuleType;
+
+/// Every problem of a ruleset with a dataset of this schema, in the order of the rules. `references` are the schemas of the
+/// other datasets by alias; `None` leaves them unchecked.
+pub fn check(ruleset: &Ruleset, schema: &Schema, references: Option<&BTreeMap<String, SchemaRef>>) -> Vec<Error> {
+    let compiler = Compiler::new(SchemaRef::new(schema.clone()));
+    let mut problems = Vec::new();
+    for leaf in ruleset.rules.iter().flat_map(|rule| rule.node.leaves()) {
+        let at = place(&ruleset.text, &ruleset.file, leaf.start);
+        problems.extend(problems_of(leaf, schema, references, &compiler).into_iter().map(|problem| problem.at(&at)));
+    }
+    problems
+}
+
+fn problems_of(
+    leaf: &Leaf,
+    schema: &Schema,
+    references: Option<&BTreeMap<String, SchemaRef>>,
+    compiler: &Compiler,
+) -> Vec<Error> {
+    if !leaf.rule_type.supported {
+        return vec![
+            Error::usage(format!("`{}` is a rule type of DQDL that lakegate does not evaluate yet", leaf.name()))
+                .expected(format!("one of {}", RuleType::supported_names())),
+        ];
+    }
+    let mut problems: Vec<Error> = leaf
+        .columns()
+        .iter()
+        .filter(|column| schema.index_of(column).is_err())
+        .map(|column| unknown_column(column, schema))
+        .collect();
+    problems.extend(condition_problem(leaf, schema));
+    if problems.is_empty() && leaf.filter.is_some() {
+        problems.extend(compiler.filter(leaf).err());
+    }
+    if leaf.name() == "CustomSql" {
+        problems.extend(refuse_monsters(leaf.column()).err());
+    }
+    if leaf.name() == "ReferentialIntegrity" {
+        problems.extend(reference_problem(leaf, references));
+    }
+    problems
+}
+
+fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
+    let threshold = leaf.threshold.as_ref().and_then(|t| refuse_dynamic(t).err());
+    let data_type = schema.field_with_name(leaf.column()).ok().map(|f| f.data_type());
+    let mismatch = |found: &str, data_type: &DataType| {
+        Some(Error::usage(format!("column `{}` is of type {data_type}, and the rule compares {found}", leaf.column())))
+    };
+    let own = match (&leaf.condition, data_type) {
+        (Some(Condition::Matches(pattern, _)), _) => full_match(pattern).err(),
+        (Some(Condition::Number(number)), _) if refuse_dynamic(number).is_err() => refuse_dynamic(number).err(),
+        (Some(Condition::Number(_)), Some(t)) if leaf.name() == "ColumnValues" && t.is_nested() => {
+            mismatch("numbers", t)
+        }
+        (Some(Condition::Date(_)), Some(t)) if !is_dated(t) => mismatch("dates", t),
+        (_, Some(t)) if matches!(leaf.name(), "Mean" | "Sum") && !t.is_numeric() => mismatch("numbers", t),
+        (_, Some(t)) if leaf.name() == "ColumnLength" && !is_text(t) => mismatch("lengths of texts", t),
+        _ => None,
+    };
+    own.or(threshold)
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+fn reference_problem(leaf: &Leaf, references: Option<&BTreeMap<String, SchemaRef>>) -> Option<Error> {
+    let Some((alias, columns)) = leaf.reference() else {
+        return Some(
+            Error::usage("the second parameter names no dataset").expected("\"alias.column\" or \"alias.{a,b}\""),
+        );
+    };
+    if columns.len() != leaf.columns().len() {
+        return Some(Error::usage("the two sides have different numbers of columns"));
+    }
+    let references = references?;
+    match references.get(&alias) {
+        Some(schema) => columns.iter().find(|c| schema.index_of(c).is_err()).map(|c| unknown_column(c, schema)),
+        None => {
+            let names = || references.keys().map(String::as_str);
+            let listed = names().collect::<Vec<_>>().join(", ");
+            let error = Error::usage(format!("there is no dataset `{alias}`"));
+            let error = if listed.is_empty() { error } else { error.expected(format!("one of {listed}")) };
+            Some(match suggest(&alias, names()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            })
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Conditions over Arrow columns: one truth value a row, never NULL.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{CastOptions, cast_with_options, is_not_null, is_null};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
+use chrono::{DateTime, Datelike, Utc};
+use lakegate_contract::{Error, Result};
+use regex::Regex;
+
+use crate::condition::{
+    Comparison, Condition, DateOperand, Number, NumberCondition, NumberOperand, Operator, TextOperand,
+};
+
+/// Largest compiled form of a regular expression, in bytes.
+const MAX_REGEX: usize = 1 << 20;
+
+/// A condition made ready for columns of one type.
+pub(crate) enum Test {
+    /// Not NULL.
+    Complete,
+    /// Numbers, compared exactly where the column's type is exact.
+    Number(Exact, Nulls),
+    /// Lengths of texts in characters; NULL has length 0.
+    Length(NumberCondition),
+    Text(TextTest, Nulls),
+    Matches(Regex, bool),
+    /// Days since 1970-01-01.
+    Date(Comparison<Option<i64>>, Nulls),
+}
+
+/// What NULL gives.
+pub(crate) type Nulls = bool;
+
+/// A numeric condition with its operands scaled to whole numbers.
+pub(crate) struct Exact {
+    condition: NumberCondition,
+    /// Digits after the point of the finest operand.
+    scale: u32,
+    /// Operands times ten to the scale; `None` where one is too large for that.
+    scaled: Option<Comparison<Option<i128>>>,
+}
+
+pub(crate) struct TextTest {
+    texts: HashSet<String>,
+    empty: bool,
+    whitespace: bool,
+    negated: bool,
+}
+
+impl Test {
+    /// Makes a condition ready; `now` gives the days of relative dates.
+    ///
+    /// # Errors
+    /// When the condition asks for earlier runs, or its regular expression does not compile.
+    pub(crate) fn new(condition: &Condition, zone: chrono_tz::Tz, now: DateTime<Utc>) -> Result<Self> {
+        Ok(match condition {
+            Condition::Number(number) => {
+                refuse_dynamic(number)?;
+                Test::Number(Exact::new(number), nulls_pass(&number.comparison, |o| *o == NumberOperand::Null))
+            }
+            Condition::Text(text) => Test::Text(TextTest::new(text), nulls_pass(text, |o| *o == TextOperand::Null)),
+            Condition::Matches(pattern, negated) => Test::Matches(full_match(pattern)?, *negated),
+            Condition::Date(date) => {
+                let days =
+                    map(date, |operand| operand.instant(now, zone).map(|t| i64::from(t.num_days_from_ce()) - EPOCH));
+                Test::Date(days, nulls_pass(date, |o| *o == DateOperand::Null))
+            }
+            Condition::Duration(_) | Condition::Size(_) => {
+                return Err(Error::usage("the condition does not fit a column's values"));
+            }
+        })
+    }
+
+    /// Judges a column's values.
+    ///
+    /// # Errors
+    /// When the column's type cannot be compared so.
+    pub(crate) fn judge(&self, column: &ArrayRef) -> Result<BooleanArray> {
+        match self {
+            Test::Complete => is_not_null(column).map_err(|e| Error::bug("nulls cannot be counted").caused_by(e)),
+            Test::Number(exact, nulls) => exact.judge(column, *nulls),
+            Test::Length(condition) => {
+                let texts = text_column(column)?;
+                let lengths = texts.as_string::<i32>().iter().map(|t| t.map_or(0, |t| t.chars().count()) as f64);
+                Ok(lengths.map(|n| Some(number_holds(condition, n))).collect())
+            }
+            Test::Text(test, nulls) => {
+                let texts = text_column(column)?;
+                let texts = texts.as_string::<i32>();
+                Ok(per_row(texts, *nulls, |row| test.holds(texts.value(row))))
+            }
+            Test::Matches(pattern, negated) => {
+                let texts = text_column(column)?;
+                let texts = texts.as_string::<i32>();
+                Ok(per_row(texts, false, |row| pattern.is_match(texts.value(row)) != *negated))
+            }
+            Test::Date(days, nulls) => {
+                let dates = cast_column(column, &DataType::Date32)?;
+                let dates = dates.as_primitive::<Date32Type>();
+                let failed_casts = dates.null_count() > column.null_count();
+                let judged = per_row(dates, *nulls, |row| optional_holds(days, &i64::from(dates.value(row))));
+                if failed_casts { and_not_cast_failure(&judged, column, dates) } else { Ok(judged) }
+            }
+        }
+    }
+}
+
+/// Days from the common era to 1970-01-01.
+const EPOCH: i64 = 719_163;
+
+/// What is no date fails, whatever NULL does.
+fn and_not_cast_failure(judged: &BooleanArray, column: &ArrayRef, cast: &dyn Array) -> Result<BooleanArray> {
+    let null = is_null(column).map_err(|e| Error::bug("nulls cannot be counted").caused_by(e))?;
+    Ok((0..judged.len()).map(|row| Some(judged.value(row) && (cast.is_valid(row) || null.value(row)))).collect())
+}
+
+/// Judges the valid rows by `holds`; the others give `nulls`.
+fn per_row(column: &dyn Array, nulls: Nulls, holds: impl Fn(usize) -> bool) -> BooleanArray {
+    let judged = if column.null_count() == 0 {
+        BooleanBuffer::collect_bool(column.len(), holds)
+    } else {
+        BooleanBuffer::collect_bool(column.len(), |row| if column.is_valid(row) { holds(row) } else { nulls })
+    };
+    BooleanArray::new(judged, None)
+}
+
+/// Whether NULL satisfies: with an explicit NULL it does under `=` and `in` and does not under their opposites; without one
+/// it satisfies only `!=` and `not in`.
+fn nulls_pass<T>(comparison: &Comparison<T>, is_null: impl Fn(&T) -> bool) -> Nulls {
+    let names_null = comparison.operands().into_iter().any(is_null);
+    match comparison {
+        Comparison::Compare(Operator::Equal, _) | Comparison::In(_, false) => names_null,
+        Comparison::Compare(Operator::NotEqual, _) | Comparison::In(_, true) => !names_null,
+        Comparison::Compare(..) | Comparison::Between(..) => false,
+    }
+}
+
+fn map<A, B>(comparison: &Comparison<A>, each: impl Fn(&A) -> B) -> Comparison<B> {
+    match comparison {
+        Comparison::Compare(operator, operand) => Comparison::Compare(*operator, each(operand)),
+        Comparison::Between(low, high, negated) => Comparison::Between(each(low), each(high), *negated),
+        Comparison::In(operands, negated) => Comparison::In(operands.iter().map(each).collect(), *negated),
+    }
+}
+
+/// Compares a value with operands of which NULL is `None`: a value is never equal to NULL.
+fn optional_holds<T: PartialOrd>(comparison: &Comparison<Option<T>>, value: &T) -> bool {
+    let order = |operand: &Option<T>| operand.as_ref().and_then(|o| value.partial_cmp(o));
+    match comparison {
+        Comparison::Compare(operator, operand) => match order(operand) {
+            Some(ordering) => operator.holds(ordering),
+            None => *operator == Operator::NotEqual,
+        },
+        Comparison::Between(low, high, negated) => {
+            (order(low) == Some(Ordering::Greater) && order(high) == Some(Ordering::Less)) != *negated
+        }
+        Comparison::In(operands, negated) => operands.iter().any(|o| order(o) == Some(Ordering::Equal)) != *negated,
+    }
+}
+
+/// Whether a measured number satisfies a condition: exact comparison of doubles. NaN satisfies only `!=` and `not in`.
+pub(crate) fn number_holds(condition: &NumberCondition, value: f64) -> bool {
+    let doubles = map(&condition.comparison, |operand| match operand {
+        NumberOperand::Number(number) => Some(number.value),
+        _ => None,
+    });
+    match &doubles {
+        Comparison::Between(..) if value.is_nan() => false,
+        _ => optional_holds(&doubles, &value),
+    }
+}
+
+/// Refuses expressions over earlier runs.
+pub(crate) fn refuse_dynamic(condition: &NumberCondition) -> Result<()> {
+    for operand in condition.comparison.operands() {
+        if let NumberOperand::Dynamic(text) = operand {
+            return Err(Error::usage(format!(
+                "`{text}` asks for the metrics of earlier runs, which lakegate does not keep yet"
+            ))
+            .expected("a number"));
+        }
+    }
+    Ok(())
+}
+
+impl Exact {
+    fn new(condition: &NumberCondition) -> Self {
+        let numbers = || {
+            condition.comparison.operands().into_iter().filter_map(|o| match o {
+                NumberOperand::Number(number) => Some(number),
+                _ => None,
+            })
+        };
+        let scale = numbers().map(|n| fraction_digits(&n.text)).max().unwrap_or(0);
+        let fits = scale <= 18 && numbers().all(|n| scaled(n, scale).is_some());
+        let scaled = fits.then(|| {
+            map(&condition.comparison, |operand| match operand {
+                NumberOperand::Number(number) => scaled(number, scale),
+                _ => None,
+            })
+        });
+        Self { condition: condition.clone(), scale, scaled }
+    }
+
+    fn judge(&self, column: &ArrayRef, nulls: Nulls) -> Result<BooleanArray> {
+        match (column.data_type(), &self.scaled) {
+            (t, Some(operands)) if t.is_integer() && *t != DataType::UInt64 => {
+                let values = cast_column(column, &DataType::Int64)?;
+                let values = values.as_primitive::<Int64Type>();
+                let unit = 10i128.pow(self.scale);
+                Ok(per_row(values, nulls, |row| optional_holds(operands, &(i128::from(values.value(row)) * unit))))
+            }
+            (DataType::Decimal128(_, own), Some(_)) if *own >= 0 => {
+                self.judge_decimal(column, own.unsigned_abs().into(), nulls)
+            }
+            _ => {
+                let values = cast_column(column, &DataType::Float64)?;
+                let values = values.as_primitive::<Float64Type>();
+                let judged = per_row(values, nulls, |row| number_holds(&self.condition, values.value(row)));
+                if values.null_count() > column.null_count() {
+                    and_not_cast_failure(&judged, column, values)
+                } else {
+                    Ok(judged)
+                }
+            }
+        }
+    }
+
+    fn judge_decimal(&self, column: &ArrayRef, own: u32, nulls: Nulls) -> Result<BooleanArray> {
+        let values = column.as_primitive::<Decimal128Type>();
+        let Some(operands) = &self.scaled else { return Err(Error::bug("a decimal condition is not scaled")) };
+        let common = own.max(self.scale);
+        let (value_unit, operand_unit) = (10i128.checked_pow(common - own), 10i128.checked_pow(common - self.scale));
+        let (Some(value_unit), Some(operand_unit)) = (value_unit, operand_unit) else {
+            return Err(Error::usage("the condition has too many digits for the column"));
+        };
+        let operands = map(operands, |o| o.and_then(|v| v.checked_mul(operand_unit)));
+        Ok(per_row(values, nulls, |row| {
+            // A product that overflows lies beyond every operand on its own side.
+            let value = values.value(row);
+            let scaled = value.checked_mul(value_unit).unwrap_or(if value < 0 { i128::MIN } else { i128::MAX });
+            optional_holds(&operands, &scaled)
+        }))
+    }
+}
+
+fn fraction_digits(text: &str) -> u32 {
+    text.split_once('.').map_or(0, |(_, fraction)| u32::try_from(fraction.len()).unwrap_or(u32::MAX))
+}
+
+fn scaled(number: &Number, scale: u32) -> Option<i128> {
+    let (whole, fraction) = number.text.split_once('.').unwrap_or((&number.text, ""));
+    let missing = usize::try_from(scale).ok()?.checked_sub(fraction.len())?;
+    format!("{whole}{fraction}{}", "0".repeat(missing)).parse().ok()
+}
+
+impl TextTest {
+    fn new(comparison: &Comparison<TextOperand>) -> Self {
+        let operands = comparison.operands();
+        let texts = operands
+            .iter()
+            .filter_map(|o| match o {
+                TextOperand::Text(text) => Some(text.clone()),
+                _ => None,
+            })
+            .collect();
+        Self {
+            texts,
+            empty: operands.contains(&&TextOperand::Empty),
+            whitespace: operands.contains(&&TextOperand::WhitespacesOnly),
+            negated: matches!(comparison, Comparison::Compare(Operator::NotEqual, _) | Comparison::In(_, true)),
+        }
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        let found = self.texts.contains(text)
+            || (self.empty && text.is_empty())
+            || (self.whitespace && !text.is_empty() && text.trim().is_empty());
+        found != self.negated
+    }
+}
+
+/// A pattern that must match the whole value.
+///
+/// # Errors
+/// When the `regex` crate, which matches in linear time, does not know the pattern's syntax.
+pub(crate) fn full_match(pattern: &str) -> Result<Regex> {
+    regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(MAX_REGEX).build().map_err(|_| {
+        let error = Error::usage(format!("the regular expression \"{pattern}\" cannot be used"));
+        if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|s| pattern.contains(s)) {
+            return error.help("look-around is not supported: rewrite the rule without it, for example as two rules");
+        }
+        if pattern.contains("\\1") || pattern.contains("\\2") {
+            return error.help("back-references are not supported");
+        }
+        error.expected("the syntax of https://docs.rs/regex")
+    })
+}
+
+fn text_column(column: &ArrayRef) -> Result<ArrayRef> {
+    match column.data_type() {
+        DataType::Utf8 => Ok(ArrayRef::clone(column)),
+        _ => cast_column(column, &DataType::Utf8),
+    }
+}
+
+/// A safe cast: what cannot be cast becomes NULL.
+fn cast_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    if column.data_type() == to {
+        return Ok(ArrayRef::clone(column));
+    }
+    // Days of timestamps with a zone are those of UTC.
+    let plain = match (column.data_type(), to) {
+        (DataType::Timestamp(unit, Some(_)), DataType::Date32) => Some(DataType::Timestamp(*unit, None)),
+        _ => None,
+    };
+    let column = match plain {
+        Some(plain) => arrow::compute::cast(column, &plain).unwrap_or_else(|_| ArrayRef::clone(column)),
+        None => ArrayRef::clone(column),
+    };
+    let options = CastOptions { safe: true, ..CastOptions::default() };
+    cast_with_options(&column, to, &options)
+        .map_err(|_| Error::usage(format!("a column of type {} cannot be compared as {to}", column.data_type())))
+}
+
+/// Whether a column's type can be ordered as a date.
+pub(crate) fn is_dated(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Date32
+            | DataType::Date64
+            | DataType::Timestamp(
+                TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond,
+                _
+            )
+            | DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+    )
+}

@@ -1,0 +1,131 @@
+//! What a rule's value is compared with.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+
+/// How a value is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+impl Operator {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Operator::Equal => "=",
+            Operator::NotEqual => "!=",
+            Operator::Greater => ">",
+            Operator::GreaterOrEqual => ">=",
+            Operator::Less => "<",
+            Operator::LessOrEqual => "<=",
+        }
+    }
+
+    /// Whether an ordering satisfies the operator.
+    pub(crate) fn holds(self, ordering: std::cmp::Ordering) -> bool {
+        match self {
+            Operator::Equal => ordering.is_eq(),
+            Operator::NotEqual => ordering.is_ne(),
+            Operator::Greater => ordering.is_gt(),
+            Operator::GreaterOrEqual => ordering.is_ge(),
+            Operator::Less => ordering.is_lt(),
+            Operator::LessOrEqual => ordering.is_le(),
+        }
+    }
+}
+
+/// A comparison over operands of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Comparison<T> {
+    Compare(Operator, T),
+    /// Exclusive at both ends; `true`: its exact complement.
+    Between(T, T, bool),
+    /// `true`: not in.
+    In(Vec<T>, bool),
+}
+
+impl<T> Comparison<T> {
+    pub(crate) fn operands(&self) -> Vec<&T> {
+        match self {
+            Comparison::Compare(_, operand) => vec![operand],
+            Comparison::Between(low, high, _) => vec![low, high],
+            Comparison::In(operands, _) => operands.iter().collect(),
+        }
+    }
+}
+
+/// A condition, by the kind of its operands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Condition {
+    Number(NumberCondition),
+    Text(Comparison<TextOperand>),
+    /// `true`: does not match.
+    Matches(String, bool),
+    Date(Comparison<DateOperand>),
+    /// Durations, in minutes.
+    Duration(Comparison<i64>),
+    /// Sizes, in bytes.
+    Size(Comparison<i64>),
+}
+
+/// A condition over numbers, perhaps with NULL among its operands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NumberCondition {
+    pub(crate) comparison: Comparison<NumberOperand>,
+}
+
+/// An operand of a condition over numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum NumberOperand {
+    Number(Number),
+    Null,
+    /// An expression over earlier runs: parsed, not evaluated.
+    Dynamic(String),
+}
+
+/// A number as it was written: exact, and as a double.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Number {
+    pub(crate) value: f64,
+    pub(crate) text: String,
+}
+
+/// An operand of a condition over texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TextOperand {
+    Text(String),
+    Null,
+    Empty,
+    WhitespacesOnly,
+}
+
+/// An operand of a condition over dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DateOperand {
+    Date(NaiveDate),
+    /// A time of today.
+    Time(NaiveTime),
+    /// Minutes before (negative) or after now.
+    Now(i64),
+    Null,
+}
+
+impl DateOperand {
+    /// The instant that is meant; `None` for NULL.
+    pub(crate) fn instant(self, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Option<DateTime<Utc>> {
+        use chrono::TimeZone as _;
+        match self {
+            DateOperand::Null => None,
+            DateOperand::Date(date) => Some(date.and_time(NaiveTime::MIN).and_utc()),
+            DateOperand::Now(minutes) => now.checked_add_signed(chrono::Duration::try_minutes(minutes)?),
+            DateOperand::Time(time) => {
+                let today = now.with_timezone(&zone).date_naive();
+                zone.from_local_datetime(&today.and_time(time)).earliest().map(|t| t.with_timezone(&Utc))
+            }
+        }
+    }
+}

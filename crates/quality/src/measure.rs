@@ -1,0 +1,170 @@
+//! What is measured in the one pass over a dataset, rule by rule.
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{and, cast, filter, is_not_null};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use lakegate_contract::{Error, Result};
+
+use crate::ast::Leaf;
+use crate::row::{Compiler, Filter, RowLeaf, is_row_leaf};
+
+/// How a rule is measured in the pass.
+pub(crate) enum Gauge {
+    /// Rows that `where` keeps.
+    Rows(Option<Filter>),
+    /// Rows of these whose value satisfies a test.
+    Row(RowLeaf),
+    /// Rows of these that are not NULL.
+    NotNull(usize, Option<Filter>),
+    /// Sum and count of the values.
+    Sum(usize, Option<Filter>),
+}
+
+/// What a gauge has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Reading {
+    /// Rows that were kept.
+    pub(crate) rows: u64,
+    /// Rows that satisfy, or values that were summed.
+    pub(crate) hits: u64,
+    /// Sum of whole and decimal values, in units of the column's last digit.
+    whole: i128,
+    /// Sum of floating values.
+    floating: f64,
+    scale: i8,
+    overflowed: bool,
+}
+
+impl Reading {
+    /// Satisfying rows over kept rows; `None` when there are none.
+    pub(crate) fn ratio(&self) -> Option<f64> {
+        (self.rows > 0).then(|| as_double(self.hits) / as_double(self.rows))
+    }
+
+    /// The sum; `None` when nothing was summed.
+    #[expect(clippy::cast_precision_loss, reason = "a metric is a double")]
+    pub(crate) fn sum(&self) -> Option<f64> {
+        if self.hits == 0 || self.overflowed {
+            return None;
+        }
+        // Text is the one way from a decimal to the nearest double.
+        let exact = match self.scale {
+            0 => self.whole as f64,
+            scale => format!("{}e-{scale}", self.whole).parse().unwrap_or(f64::NAN),
+        };
+        Some(exact + self.floating)
+    }
+
+    pub(crate) fn mean(&self) -> Option<f64> {
+        self.sum().map(|sum| sum / as_double(self.hits))
+    }
+
+    pub(crate) fn merge(&mut self, other: &Reading) {
+        self.rows += other.rows;
+        self.hits += other.hits;
+        self.floating += other.floating;
+        self.scale = self.scale.max(other.scale);
+        self.add_whole(other.whole);
+        self.overflowed |= other.overflowed;
+    }
+
+    fn add_whole(&mut self, value: i128) {
+        match self.whole.checked_add(value) {
+            Some(sum) => self.whole = sum,
+            None => self.overflowed = true,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric is a double")]
+pub(crate) fn as_double(count: u64) -> f64 {
+    count as f64
+}
+
+impl Gauge {
+    /// The gauge of a rule; `None` when it takes more than one pass, or no data at all.
+    pub(crate) fn of(leaf: &Leaf, compiler: &Compiler) -> Result<Option<Self>> {
+        if is_row_leaf(leaf) {
+            return Ok(Some(Gauge::Row(compiler.leaf(leaf)?)));
+        }
+        Ok(Some(match leaf.name() {
+            "RowCount" => Gauge::Rows(compiler.filter(leaf)?),
+            "Completeness" => Gauge::NotNull(compiler.column(leaf.column())?, compiler.filter(leaf)?),
+            "Mean" | "Sum" => Gauge::Sum(compiler.numeric_column(leaf.column())?, compiler.filter(leaf)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Adds a batch to a reading.
+    pub(crate) fn read(&self, batch: &RecordBatch, reading: &mut Reading) -> Result<()> {
+        let rows = batch.num_rows() as u64;
+        match self {
+            Gauge::Rows(where_) => {
+                let kept = kept(where_.as_ref(), batch)?;
+                reading.rows += kept.map_or(rows, |k| k.true_count() as u64);
+            }
+            Gauge::Row(leaf) => add(reading, rows, &leaf.test(batch)?, leaf.kept(batch)?.as_ref())?,
+            Gauge::NotNull(index, where_) => {
+                let valid = is_not_null(column(batch, *index)?).map_err(kernel)?;
+                add(reading, rows, &valid, kept(where_.as_ref(), batch)?.as_ref())?;
+            }
+            Gauge::Sum(index, where_) => {
+                let values = column(batch, *index)?;
+                match kept(where_.as_ref(), batch)? {
+                    Some(kept) => sum(reading, &filter(values, &kept).map_err(kernel)?)?,
+                    None => sum(reading, values)?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kept(filter: Option<&Filter>, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+    filter.map(|f| f.kept(batch)).transpose()
+}
+
+fn column(batch: &RecordBatch, index: usize) -> Result<&ArrayRef> {
+    batch.columns().get(index).ok_or_else(|| Error::bug("a batch lacks a rule's column"))
+}
+
+fn add(reading: &mut Reading, rows: u64, truth: &BooleanArray, kept: Option<&BooleanArray>) -> Result<()> {
+    match kept {
+        None => {
+            reading.rows += rows;
+            reading.hits += truth.true_count() as u64;
+        }
+        Some(kept) => {
+            reading.rows += kept.true_count() as u64;
+            reading.hits += and(truth, kept).map_err(kernel)?.true_count() as u64;
+        }
+    }
+    Ok(())
+}
+
+fn sum(reading: &mut Reading, values: &ArrayRef) -> Result<()> {
+    reading.rows += values.len() as u64;
+    reading.hits += (values.len() - values.null_count()) as u64;
+    match values.data_type() {
+        DataType::Decimal128(_, scale) => {
+            reading.scale = *scale;
+            values.as_primitive::<Decimal128Type>().iter().flatten().for_each(|v| reading.add_whole(v));
+        }
+        t if t.is_integer() && *t != DataType::UInt64 => {
+            let whole = cast(values, &DataType::Int64).map_err(kernel)?;
+            whole.as_primitive::<Int64Type>().iter().flatten().for_each(|v| reading.add_whole(v.into()));
+        }
+        t if t.is_numeric() => {
+            let doubles = cast(values, &DataType::Float64).map_err(kernel)?;
+            reading.floating += doubles.as_primitive::<Float64Type>().iter().flatten().sum::<f64>();
+        }
+        other => {
+            return Err(Error::usage(format!("a column of type {other} has no sum")).expected("a column of numbers"));
+        }
+    }
+    Ok(())
+}
+
+fn kernel(error: arrow::error::ArrowError) -> Error {
+    Error::bug("a column cannot be measured").caused_by(error)
+}

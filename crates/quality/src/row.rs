@@ -1,0 +1,267 @@
+//! Row rules over batches, as they pass by in a load.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::kernels::boolean::{and, not, or};
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use datafusion::common::DFSchema;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::prelude::SessionContext;
+use lakegate_contract::{Error, Result};
+
+use crate::ast::{Leaf, Node, Rule, Ruleset};
+use crate::compare::Test;
+use crate::condition::Condition;
+
+/// The rules of a ruleset that judge single rows, compiled for one schema.
+///
+/// They are `ColumnValues`, `ColumnLength` and `IsComplete` without a threshold, and combinations of these alone.
+pub struct RowRules {
+    rules: Vec<(String, RowNode)>,
+}
+
+/// What the row rules say of a batch.
+#[derive(Debug, Clone)]
+pub struct RowVerdict {
+    /// Whether each row satisfies every rule.
+    pub passed: BooleanArray,
+    /// The rules that some row breaks, by their number in [`RowRules::rules`], and which rows break them.
+    pub failed: Vec<(usize, BooleanArray)>,
+}
+
+enum RowNode {
+    Leaf(RowLeaf),
+    And(Vec<RowNode>),
+    Or(Vec<RowNode>),
+}
+
+/// A rule over one column: a row passes if it is filtered out or its value satisfies the test.
+pub(crate) struct RowLeaf {
+    column: usize,
+    test: Test,
+    filter: Option<Filter>,
+}
+
+/// A `where` predicate, compiled.
+pub(crate) struct Filter(Arc<dyn PhysicalExpr>);
+
+/// Whether a rule is judged row by row in a load.
+pub(crate) fn is_row_rule(rule: &Rule) -> bool {
+    rule.node.leaves().iter().all(|leaf| is_row_leaf(leaf) && leaf.threshold.is_none())
+}
+
+/// Whether a rule has a truth value for each row.
+pub(crate) fn is_row_leaf(leaf: &Leaf) -> bool {
+    matches!(leaf.name(), "ColumnValues" | "ColumnLength" | "IsComplete")
+}
+
+impl RowRules {
+    /// Compiles the row rules of a ruleset.
+    ///
+    /// # Errors
+    /// When a rule names a column that the schema lacks, or cannot be compiled; [`check`](crate::check()) finds all of these.
+    pub fn compile(ruleset: &Ruleset, schema: SchemaRef) -> Result<Self> {
+        let compiler = Compiler::new(schema);
+        let rules = ruleset
+            .rules()
+            .iter()
+            .filter(|rule| is_row_rule(rule))
+            .map(|rule| {
+                let place = || crate::lexer::place(&ruleset.text, &ruleset.file, rule.start);
+                Ok((rule.text.clone(), compiler.node(&rule.node).map_err(|e| e.at(place()))?))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { rules })
+    }
+
+    /// The texts of the rules.
+    pub fn rules(&self) -> Vec<&str> {
+        self.rules.iter().map(|(text, _)| text.as_str()).collect()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Judges a batch.
+    ///
+    /// # Errors
+    /// When a predicate fails on it, such as a division by zero in a `where`.
+    pub fn judge(&self, batch: &RecordBatch) -> Result<RowVerdict> {
+        let mut passed: Option<BooleanArray> = None;
+        let mut failed = Vec::new();
+        for (index, (_, node)) in self.rules.iter().enumerate() {
+            let holds = node.judge(batch)?;
+            if holds.true_count() < holds.len() {
+                failed.push((index, not(&holds).map_err(kernel)?));
+                passed = Some(match passed {
+                    Some(so_far) => and(&so_far, &holds).map_err(kernel)?,
+                    None => holds,
+                });
+            }
+        }
+        let passed = passed.unwrap_or_else(|| vec![true; batch.num_rows()].into());
+        Ok(RowVerdict { passed, failed })
+    }
+}
+
+impl RowNode {
+    fn judge(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        type Combine = fn(&BooleanArray, &BooleanArray) -> std::result::Result<BooleanArray, arrow::error::ArrowError>;
+        let fold = |nodes: &[RowNode], combine: Combine| -> Result<BooleanArray> {
+            let mut so_far: Option<BooleanArray> = None;
+            for node in nodes {
+                let next = node.judge(batch)?;
+                so_far = Some(match so_far {
+                    Some(before) => combine(&before, &next).map_err(kernel)?,
+                    None => next,
+                });
+            }
+            Ok(so_far.unwrap_or_else(|| vec![true; batch.num_rows()].into()))
+        };
+        match self {
+            RowNode::Leaf(leaf) => {
+                let holds = leaf.test(batch)?;
+                match leaf.kept(batch)? {
+                    Some(kept) => or(&holds, &not(&kept).map_err(kernel)?).map_err(kernel),
+                    None => Ok(holds),
+                }
+            }
+            RowNode::And(nodes) => fold(nodes, and),
+            RowNode::Or(nodes) => fold(nodes, or),
+        }
+    }
+}
+
+impl RowLeaf {
+    /// The test's truth for each row, filtered out or not.
+    pub(crate) fn test(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let column: &ArrayRef =
+            batch.columns().get(self.column).ok_or_else(|| Error::bug("a batch lacks a rule's column"))?;
+        self.test.judge(column)
+    }
+
+    /// The rows that `where` keeps; `None`: all.
+    pub(crate) fn kept(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+        self.filter.as_ref().map(|filter| filter.kept(batch)).transpose()
+    }
+}
+
+impl Filter {
+    /// The rows for which the predicate is true: neither false nor NULL.
+    pub(crate) fn kept(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let failed = |_| Error::usage("the predicate of a `where` fails on the data");
+        let value = self.0.evaluate(batch).map_err(failed)?.into_array(batch.num_rows()).map_err(failed)?;
+        let truth =
+            value.as_boolean_opt().ok_or_else(|| Error::usage("the predicate of a `where` is not true or false"))?;
+        Ok(match truth.nulls() {
+            None => truth.clone(),
+            Some(nulls) => BooleanArray::new(truth.values() & nulls.inner(), None),
+        })
+    }
+}
+
+/// Turns parsed rules into evaluators for one schema.
+pub(crate) struct Compiler {
+    schema: SchemaRef,
+    context: SessionContext,
+    now: DateTime<Utc>,
+}
+
+impl Compiler {
+    pub(crate) fn new(schema: SchemaRef) -> Self {
+        Self { schema, context: SessionContext::new(), now: Utc::now() }
+    }
+
+    fn node(&self, node: &Node) -> Result<RowNode> {
+        let all = |nodes: &[Node]| nodes.iter().map(|n| self.node(n)).collect::<Result<Vec<_>>>();
+        Ok(match node {
+            Node::Leaf(leaf) => RowNode::Leaf(self.leaf(leaf)?),
+            Node::And(nodes) => RowNode::And(all(nodes)?),
+            Node::Or(nodes) => RowNode::Or(all(nodes)?),
+        })
+    }
+
+    /// A leaf that has a truth value for each row.
+    pub(crate) fn leaf(&self, leaf: &Leaf) -> Result<RowLeaf> {
+        let column = self.column(leaf.column())?;
+        Ok(RowLeaf { column, test: self.test(leaf)?, filter: self.filter(leaf)? })
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Result<usize> {
+        self.schema.index_of(name).map_err(|_| unknown_column(name, &self.schema))
+    }
+
+    /// A column that can be summed.
+    pub(crate) fn numeric_column(&self, name: &str) -> Result<usize> {
+        let index = self.column(name)?;
+        let data_type = self.schema.field(index).data_type();
+        if !data_type.is_numeric() {
+            return Err(Error::usage(format!("column `{name}` is of type {data_type}")).expected("a column of numbers"));
+        }
+        Ok(index)
+    }
+
+    fn test(&self, leaf: &Leaf) -> Result<Test> {
+        let missing = || Error::bug("a rule without its condition");
+        match (leaf.name(), &leaf.condition) {
+            ("IsComplete", _) => Ok(Test::Complete),
+            ("ColumnLength", Some(Condition::Number(number))) => {
+                crate::compare::refuse_dynamic(number)?;
+                Ok(Test::Length(number.clone()))
+            }
+            (_, Some(condition)) => Test::new(condition, zone(leaf)?, self.now),
+            _ => Err(missing()),
+        }
+    }
+
+    /// The rule's `where`, compiled.
+    pub(crate) fn filter(&self, leaf: &Leaf) -> Result<Option<Filter>> {
+        let Some(text) = &leaf.filter else { return Ok(None) };
+        crate::custom_sql::refuse_monsters(text)?;
+        let bad = |e: datafusion::error::DataFusionError| {
+            Error::usage("the predicate of a `where` cannot be understood").caused_by(e.strip_backtrace_text())
+        };
+        let schema = DFSchema::try_from(SchemaRef::clone(&self.schema)).map_err(bad)?;
+        let parsed = self.context.state().create_logical_expr(text, &schema).map_err(bad)?;
+        let compiled = self.context.state().create_physical_expr(parsed, &schema).map_err(bad)?;
+        Ok(Some(Filter(compiled)))
+    }
+}
+
+/// The text of a planner's error: names of columns and functions, never data.
+pub(crate) trait PlannerText {
+    fn strip_backtrace_text(self) -> Box<dyn std::error::Error + Send + Sync>;
+}
+
+impl PlannerText for datafusion::error::DataFusionError {
+    fn strip_backtrace_text(self) -> Box<dyn std::error::Error + Send + Sync> {
+        self.strip_backtrace().into()
+    }
+}
+
+fn zone(leaf: &Leaf) -> Result<chrono_tz::Tz> {
+    match leaf.tags.get("timeZone") {
+        None => Ok(chrono_tz::UTC),
+        Some(name) => name.parse().map_err(|_| {
+            Error::usage(format!("`{name}` is not a time zone")).expected("a name such as \"Asia/Seoul\"")
+        }),
+    }
+}
+
+pub(crate) fn unknown_column(name: &str, schema: &arrow::datatypes::Schema) -> Error {
+    let names = || schema.fields().iter().map(|f| f.name().as_str());
+    let listed = names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+    let error = Error::usage(format!("there is no column `{name}`")).expected(format!("one of {listed}"));
+    match lakegate_contract::suggest(name, names()) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}
+
+fn kernel(error: arrow::error::ArrowError) -> Error {
+    Error::bug("truth values cannot be combined").caused_by(error)
+}

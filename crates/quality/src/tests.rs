@@ -1,0 +1,289 @@
+//! Parsing, checking and judging together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::prelude::SessionContext;
+use proptest::prelude::*;
+
+use crate::{DatasetRules, RowRules, RuleResult, Scope, check, parse};
+
+/// Five rows:
+///
+/// | id | status | amount | score | day        | ref  |
+/// |----|--------|--------|-------|------------|------|
+/// | 1  | paid   | 10.50  | 1.0   | 2026-03-01 | 1    |
+/// | 2  | lost   | -0.10  | NaN   | 2026-03-02 | 2    |
+/// | 3  | NULL   | NULL   | NULL  | NULL       | NULL |
+/// | 3  | (empty)| 0.30   | 2.0   | 2026-03-09 | 9    |
+/// | 5  | (space)| 99.99  | 3.0   | 1999-12-31 | 1    |
+fn data() -> RecordBatch {
+    let amounts =
+        Decimal128Array::from(vec![Some(1050), Some(-10), None, Some(30), Some(9999)]).with_precision_and_scale(12, 2);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 3, 5]))),
+        ("status", Arc::new(StringArray::from(vec![Some("paid"), Some("lost"), None, Some(""), Some(" ")]))),
+        ("amount", Arc::new(amounts.unwrap())),
+        ("score", Arc::new(Float64Array::from(vec![Some(1.0), Some(f64::NAN), None, Some(2.0), Some(3.0)]))),
+        ("day", Arc::new(Date32Array::from(vec![Some(20513), Some(20514), None, Some(20521), Some(10956)]))),
+        ("ref", Arc::new(Int64Array::from(vec![Some(1), Some(2), None, Some(9), Some(1)]))),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap()
+}
+
+fn references() -> RecordBatch {
+    RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1, 2, 2, 3])) as ArrayRef)]).unwrap()
+}
+
+async fn judge_over(batch: RecordBatch, rule: &str) -> crate::RuleOutcome {
+    let ruleset = parse(&format!("Rules = [ {rule} ]"), "t.dqdl").unwrap_or_else(|e| panic!("{rule}: {e}"));
+    let context = SessionContext::new();
+    let schema = batch.schema();
+    context.register_batch("primary", batch).unwrap();
+    context.register_batch("users", references()).unwrap();
+    let rules = DatasetRules::compile(&ruleset, schema, Scope::Whole).unwrap();
+    rules.evaluate(&context).await.unwrap().swap_remove(0)
+}
+
+#[tokio::test]
+async fn each_rule_holds_or_not_as_worked_out_by_hand() {
+    for (rule, holds) in [
+        ("RowCount = 5", true),
+        ("RowCount between 5 and 9", false), // exclusive
+        ("RowCount between 4 and 6", true),
+        ("RowCount not between 5 and 9", true),
+        ("RowCount = 2 where \"id = 3\"", true),
+        ("RowCount in [4, 5]", true),
+        ("ColumnCount = 6", true),
+        ("ColumnExists \"id\"", true),
+        ("ColumnExists \"nope\"", false),
+        ("IsComplete \"id\"", true),
+        ("IsComplete \"status\"", false),
+        ("IsComplete \"status\" where \"id <> 3\"", true),
+        ("Completeness \"status\" = 0.8", true), // the empty string is complete
+        ("Completeness \"status\" > 0.8", false),
+        ("IsUnique \"id\"", false),
+        ("Uniqueness \"id\" = 0.6", true), // 1, 2 and 5 occur once
+        ("IsUnique \"amount\"", true),     // NULL is left out
+        ("IsUnique \"id\" \"status\"", true),
+        ("IsPrimaryKey \"id\"", false),
+        ("IsPrimaryKey \"amount\"", false), // unique, not complete
+        ("IsPrimaryKey \"id\" where \"id < 3\"", true),
+        ("ColumnValues \"id\" > 0", true),
+        ("ColumnValues \"id\" >= 1.5", false),
+        ("ColumnValues \"id\" between 0 and 6", true),
+        ("ColumnValues \"id\" between 1 and 6", false),
+        ("ColumnValues \"amount\" > -0.11", false), // NULL fails
+        ("ColumnValues \"amount\" > -0.11 where \"amount is not null\"", true),
+        ("ColumnValues \"amount\" >= -0.1 where \"amount is not null\"", true),
+        ("ColumnValues \"amount\" != 7", true), // NULL passes !=
+        ("ColumnValues \"amount\" not in [7, 0.3]", false),
+        ("ColumnValues \"amount\" in [10.5, -0.1, 0.30, 99.99, NULL]", true),
+        ("ColumnValues \"score\" > 0 where \"id = 2\"", false), // NaN
+        ("ColumnValues \"status\" in [\"paid\", \"lost\"]", false),
+        ("ColumnValues \"status\" in [\"paid\", \"lost\", NULL, EMPTY, WHITESPACES_ONLY]", true),
+        ("ColumnValues \"status\" in [\"paid\", \"lost\"] with threshold >= 0.4", true),
+        ("ColumnValues \"status\" in [\"paid\", \"lost\"] with threshold > 0.4", false),
+        ("ColumnValues \"status\" != NULL", false),
+        ("ColumnValues \"status\" = NULL where \"id = 3 and status is null\"", true),
+        ("ColumnValues \"status\" not in [\"x\"]", true), // NULL passes
+        ("ColumnValues \"status\" not in [\"x\", NULL]", false),
+        ("ColumnValues \"status\" matches \"pa|lost\" where \"id < 3\"", false), // the whole value must match
+        ("ColumnValues \"status\" matches \"pa.*|lost\" where \"id < 3\"", true),
+        ("ColumnValues \"status\" not matches \"x.*\" where \"id < 3\"", true),
+        ("ColumnValues \"day\" > \"1999-12-30\" where \"day is not null\"", true),
+        ("ColumnValues \"day\" between \"1999-12-31\" and \"2026-12-31\" where \"day is not null\"", false),
+        ("ColumnValues \"day\" <= now() where \"day is not null\"", true),
+        ("ColumnValues \"day\" > (now() - 10 days)", false),
+        ("ColumnLength \"status\" < 5", true), // NULL has length 0
+        ("ColumnLength \"status\" > 0", false),
+        ("Mean \"id\" = 2.8", true), // 14 / 5
+        ("Sum \"amount\" = 110.69", true),
+        ("Sum \"amount\" = 0.3 where \"id = 3\"", true),
+        ("Mean \"amount\" > 0 where \"id = 99\"", false), // nothing to measure
+        ("ReferentialIntegrity \"ref\" \"users.id\" = 0.6", true), // 1, 2 and 1 of five; NULL and 9 are not there
+        ("ReferentialIntegrity \"ref\" \"users.{id}\" >= 1.0", false),
+        ("CustomSql \"select count(*) from primary where id = 3\" = 2", true),
+        ("CustomSql \"select max(id) from primary\" > 5", false),
+        ("CustomSql \"select id from primary where id < 4\"", false),
+        ("CustomSql \"select id from primary where id < 4\" with threshold = 0.8", true),
+        ("(RowCount > 0) and (IsUnique \"id\")", false),
+        ("(RowCount > 0) or (IsUnique \"id\")", true),
+        ("((RowCount > 9) or (ColumnCount > 1)) and (IsComplete \"id\")", true),
+        ("RowCount = 1 + 2 * 3 - 4", true), // (1 + 2) * 3 - 4
+    ] {
+        let outcome = judge_over(data(), rule).await;
+        let expected = if holds { RuleResult::Pass } else { RuleResult::Fail };
+        assert_eq!(outcome.result, expected, "{rule}: {outcome:?}");
+        assert_eq!(outcome.message.is_some(), !holds, "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_dataset_has_no_bad_row_and_nothing_to_measure() {
+    for (rule, holds) in [
+        ("RowCount = 0", true),
+        ("IsComplete \"id\"", true),
+        ("ColumnValues \"id\" > 0", true),
+        ("Completeness \"id\" > 0.5", false),
+        ("IsUnique \"id\"", false),
+        ("Sum \"id\" = 0", false),
+        ("ReferentialIntegrity \"ref\" \"users.id\" > 0", false),
+    ] {
+        let outcome = judge_over(data().slice(0, 0), rule).await;
+        assert_eq!(outcome.result == RuleResult::Pass, holds, "{rule}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_carry_glues_names() {
+    let outcome = judge_over(data(), "IsPrimaryKey \"id\" \"status\"").await;
+    assert_eq!(
+        outcome.metrics,
+        BTreeMap::from([
+            ("Column.id.Completeness".to_owned(), 1.0),
+            ("Column.status.Completeness".to_owned(), 0.8),
+            ("Multicolumn.id,status.Uniqueness".to_owned(), 1.0),
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_rule_that_cannot_be_judged_does_not_stop_the_others() {
+    for rule in [
+        "IsComplete \"nope\"",
+        "CustomSql \"drop table primary\" > 0",
+        "CustomSql \"select id from primary\" > 0",
+        "Sum \"status\" > 0",
+    ] {
+        assert_eq!(judge_over(data(), rule).await.result, RuleResult::Error, "{rule}");
+    }
+}
+
+#[test]
+fn row_rules_say_which_rows_break_which_rule() {
+    let text =
+        "Rules = [ IsComplete \"status\", RowCount > 9, ColumnValues \"amount\" >= 0 where \"amount is not null\",
+        (ColumnValues \"id\" = 1) or (ColumnValues \"id\" = 2), ColumnValues \"id\" > 9 with threshold > 0.1 ]";
+    let rules = RowRules::compile(&parse(text, "t").unwrap(), data().schema()).unwrap();
+    assert_eq!(rules.rules().len(), 3);
+    let verdict = rules.judge(&data()).unwrap();
+    let rows = |mask: &arrow::array::BooleanArray| mask.iter().map(|v| u8::from(v.unwrap())).collect::<Vec<_>>();
+    assert_eq!(rows(&verdict.passed), [1, 0, 0, 0, 0]);
+    let failed: Vec<_> = verdict.failed.iter().map(|(rule, mask)| (*rule, rows(mask))).collect();
+    assert_eq!(failed, [(0, vec![0, 0, 1, 0, 0]), (1, vec![0, 1, 0, 0, 0]), (2, vec![0, 0, 1, 1, 1])]);
+}
+
+#[test]
+fn labels_decide_whether_a_rule_closes_the_gate() {
+    let ruleset =
+        parse("DefaultLabels = [\"team\"=\"shop\"] Rules = [ RowCount > 0 labels=[\"gate\"=\"warn\"] ]", "t").unwrap();
+    let labels = ruleset.rules()[0].labels();
+    assert_eq!((labels["team"].as_str(), labels["gate"].as_str()), ("shop", "warn"));
+}
+
+fn error_of(text: &str) -> String {
+    let error = parse(text, "r.dqdl").unwrap_err();
+    format!("{error} | {}", error.advice().unwrap_or("-"))
+}
+
+#[test]
+fn mistakes_are_placed_and_answered() {
+    let long = |text: &str| error_of(text).split("; expected one of RowCount").next().unwrap().to_owned();
+    insta::assert_snapshot!(long("Rules = [\n  IsCmplete \"a\"\n]"), @"r.dqdl:2:3: `IsCmplete` is not a rule type");
+    insta::assert_snapshot!(long("rules = [ RowCount > 0 ]"), @"r.dqdl:1:1: found `rules`; expected `Rules = [ … ]` | did you mean `Rules`?");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount ]"), @"r.dqdl:1:11: the condition of `RowCount` does not fit it; expected a condition over numbers, such as `> 0.9` | -");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount > \"5\" ]"), @"r.dqdl:1:20: strings cannot be ordered; expected `=`, `!=`, `in`, `not in` or `matches` | -");
+    insta::assert_snapshot!(error_of("Rules = [ IsComplete ]"), @"r.dqdl:1:11: `IsComplete` has 0 parameters; expected 1 | -");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount between 1 or 2 ]"), @"r.dqdl:1:30: found `or`; expected `and`: between A and B, both ends excluded | -");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount > 0 "), @"r.dqdl:1:24: the ruleset ends; expected `,` and another rule, `]`, `and`, `or`, a condition, `where`, `labels` or `with` | -");
+    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"a\" in [] ]"), @"r.dqdl:1:32: found `]`; expected a value: a number, a string, a date, `NULL`, `EMPTY`, `WHITESPACES_ONLY` or `now()` | -");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount > $n ]"), @"r.dqdl:1:22: `$n` is not defined | define it above the rules: name = \"value\"");
+    insta::assert_snapshot!(error_of("Rules = [ ColumnCount > 1 where \"x\" ]"), @"r.dqdl:1:27: `ColumnCount` takes no `where` | -");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount > 0 ]]"), @"r.dqdl:1:25: found `]`; expected the end of the ruleset | -");
+    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"a\" > now() - 3 days ]"), @"r.dqdl:1:36: found `-`; expected `,` and another rule, `]`, `and`, `or`, a condition, `where`, `labels` or `with` | -");
+}
+
+#[test]
+fn checking_finds_every_problem() {
+    let text = "Rules = [\n IsComplete \"stauts\",\n Entropy \"id\" > 1,\n ColumnValues \"status\" matches \"(?=a)\",\n Sum \"status\" > 1,\n \
+        ReferentialIntegrity \"ref\" \"user.id\" = 1,\n RowCount > last(),\n RowCount > 0 where \"nope > 1\" ]";
+    let references = BTreeMap::from([("users".to_owned(), references().schema())]);
+    let problems = check(&parse(text, "r").unwrap(), &data().schema(), Some(&references));
+    let places: Vec<&str> = problems.iter().map(|p| p.place().unwrap()).collect();
+    assert_eq!(places, ["r:2:2", "r:3:2", "r:4:2", "r:5:2", "r:6:2", "r:7:2", "r:8:2"]);
+    assert_eq!(problems[0].advice(), Some("did you mean `status`?"));
+    assert_eq!(problems[4].advice(), Some("did you mean `users`?"));
+}
+
+#[test]
+fn bombs_are_refused() {
+    let deep = format!("Rules = [ {} ]", "(".repeat(100_000));
+    assert!(parse(&deep, "t").is_err());
+    let minus = format!("Rules = [ RowCount > {}1 ]", "-".repeat(100_000));
+    assert!(parse(&minus, "t").is_err());
+    let flat = format!("Rules = [ CustomSql \"select {}1\" > 0 ]", "1+".repeat(5000));
+    assert_eq!(check(&parse(&flat, "t").unwrap(), &data().schema(), None).len(), 1);
+}
+
+const PIECES: [&str; 24] = [
+    "Rules",
+    "=",
+    "[",
+    "]",
+    "RowCount",
+    "ColumnValues",
+    "\"a\"",
+    "> 1",
+    "in",
+    "[1, 2]",
+    "(",
+    ")",
+    "and",
+    "or",
+    "where",
+    "with",
+    "threshold",
+    "labels",
+    ",",
+    "NULL",
+    "between",
+    "now()",
+    "- 3 days",
+    "matches",
+];
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,80}") {
+        let _ = parse(&text, "t");
+        let _ = parse(&format!("Rules = [ {text} ]"), "t");
+    }
+
+    #[test]
+    fn no_order_of_words_makes_the_parser_panic(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..30)) {
+        let _ = parse(&format!("Rules = [ {} ]", pieces.join(" ")), "t");
+    }
+
+    #[test]
+    fn what_is_printed_parses_back(
+        column in "[a-z]{1,8}",
+        number in -1000i32..1000,
+        text in "[a-z\\\\ ]{0,6}",
+        negated in any::<bool>(),
+    ) {
+        let not = if negated { "not " } else { "" };
+        let text = text.replace('\\', "\\\\");
+        let rules = format!(
+            "Rules = [ ColumnValues {column} {not}in [\"{text}\", NULL] where \"x > 1\" with threshold > 0.5, \
+             (RowCount > {number}) and (ColumnLength {column} {not}between {number} and 2000) ]"
+        );
+        let first = parse(&rules, "t").unwrap();
+        let printed = format!("Rules = [ {} ]", first.rules().iter().map(crate::Rule::text).collect::<Vec<_>>().join(", "));
+        let second = parse(&printed, "t").unwrap();
+        for (a, b) in first.rules().iter().zip(second.rules()) {
+            prop_assert_eq!(a.text(), b.text());
+        }
+    }
+}
