@@ -1,5 +1,26 @@
-//! Sources, splits, the run and its gate.
+//! Sources and their splits, projects and their jobs, the run and its gate.
+//!
+//! A source implements [`Source`]; [`run_job`] takes it through redaction, row rules, staging, audit and publish.
 
+pub mod files;
+mod gate;
+mod job;
+pub mod memory;
+mod order;
+mod progress;
+mod project;
+mod record;
+pub mod rows;
+mod run;
 pub mod source;
+pub mod testing;
+pub mod text;
 
+pub use gate::{BadRowLimit, Gate, GuardMode, RowMode};
+pub use job::{JobDefinition, JobFile, LoadMode};
+pub use order::{in_order, run_in_order};
+pub use progress::{Phase, Progress, Silent};
+pub use project::Project;
+pub use record::{Outcome, RunRecord, Timings};
+pub use run::{Cancellation, JobContext, JobReport, RunOptions, Trigger, run_job};
 pub use source::{Bookmark, InputObject, ItemStream, Plan, Rejected, Source, SourceEnvironment, SourceItem, Split};

@@ -31,7 +31,7 @@ pub struct SourceEnvironment {
 pub struct Split {
     /// What people see: an object's name, a table's range.
     pub name: String,
-    /// Bytes it holds, if known: large splits are opened first, and progress is counted in them.
+    /// Bytes it holds, if known: progress is counted in them.
     pub bytes: Option<u64>,
     /// What the source needs to open it.
     pub payload: serde_json::Value,
@@ -128,7 +128,7 @@ pub type ItemStream = Pin<Box<dyn Stream<Item = Result<SourceItem>> + Send>>;
 ///
 /// Opening a split depends on nothing but the split, the contract and the source's configuration, so a plan can be
 /// carried out by threads here or by machines elsewhere. The conformance suite
-/// (`testing::check_source`) says what else is expected.
+/// ([`testing::check_source`](crate::testing::check_source)) says what else is expected.
 #[async_trait]
 pub trait Source: Send + Sync {
     /// One line for people: what is read and from where, without secrets.

@@ -1,0 +1,184 @@
+//! Jobs: `jobs/<job>.toml`.
+
+use std::path::{Path, PathBuf};
+
+use lakegate_contract::{Error, JobName, Result, TableName, load_document, parse_document};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::Gate;
+
+/// How what is loaded relates to what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoadMode {
+    /// It becomes the whole table.
+    #[default]
+    Replace,
+    /// It joins what is there; what was read before is not read again.
+    Append,
+}
+
+/// How one table is loaded, source apart.
+#[derive(Debug, Clone)]
+pub struct JobDefinition {
+    /// The job's name: that of its file.
+    pub name: JobName,
+    /// What it does, for people.
+    pub description: Option<String>,
+    /// The table.
+    pub table: TableName,
+    /// How it is loaded.
+    pub mode: LoadMode,
+    /// Jobs that must have succeeded before.
+    pub after: Vec<JobName>,
+    /// When it runs on a scheduler: `cron(…)` or `rate(…)`.
+    pub schedule: Option<String>,
+    /// How long it may take: `"10m"`.
+    pub max_duration: Option<String>,
+    /// Its gate.
+    pub gate: Gate,
+    /// The kind of its source.
+    pub source_kind: String,
+}
+
+/// A job's file, parsed but for its source, whose configuration belongs to the crate of that kind.
+#[derive(Debug, Clone)]
+pub struct JobFile {
+    /// The definition.
+    pub definition: JobDefinition,
+    /// The file's path, for errors.
+    pub path: PathBuf,
+    text: String,
+    kind_place: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobDocument<S> {
+    description: Option<String>,
+    table: Option<TableName>,
+    #[serde(default)]
+    mode: LoadMode,
+    #[serde(default)]
+    after: Vec<JobName>,
+    schedule: Option<String>,
+    max_duration: Option<String>,
+    source: S,
+    #[serde(default)]
+    gate: Gate,
+}
+
+impl JobFile {
+    /// Reads `jobs/<job>.toml`.
+    ///
+    /// # Errors
+    /// With file, line and column.
+    pub fn load(path: &Path) -> Result<Self> {
+        let file = path.display().to_string();
+        let (_, text): (toml::Table, String) = load_document(path)?;
+        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        let name = JobName::new(stem).map_err(|e| e.at(&file))?;
+        let document: JobDocument<toml::Table> = parse_document(&text, &file)?;
+        let kind = document.source.get("kind").and_then(toml::Value::as_str).map(str::to_owned).ok_or_else(|| {
+            Error::usage("[source] has no `kind`").at(&file).expected("kind = \"rds\", \"survey\" or \"clicks\"")
+        })?;
+        if let Some(schedule) = &document.schedule {
+            check_schedule(schedule).map_err(|e| e.at(&file))?;
+        }
+        let definition = JobDefinition {
+            table: match document.table {
+                Some(table) => table,
+                None => TableName::new(name.as_str())?,
+            },
+            name,
+            description: document.description,
+            mode: document.mode,
+            after: document.after,
+            schedule: document.schedule,
+            max_duration: document.max_duration,
+            gate: document.gate,
+            source_kind: kind,
+        };
+        let place = text.lines().position(|line| line.trim_start().starts_with("kind")).map_or(1, |l| l + 1);
+        Ok(Self { definition, path: path.to_path_buf(), kind_place: format!("{file}:{place}:1"), text })
+    }
+
+    /// The text of the file, for the configuration's hash.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where the source's kind stands.
+    pub fn kind_place(&self) -> &str {
+        &self.kind_place
+    }
+
+    /// The source's configuration as the type of its kind.
+    ///
+    /// # Errors
+    /// With file, line and column.
+    pub fn source<S: DeserializeOwned>(&self) -> Result<S> {
+        let document: JobDocument<S> = parse_document(&self.text, &self.path.display().to_string())?;
+        Ok(document.source)
+    }
+}
+
+fn check_schedule(schedule: &str) -> Result<()> {
+    let inner =
+        |name: &str| schedule.strip_prefix(name).and_then(|s| s.strip_prefix('(')).and_then(|s| s.strip_suffix(')'));
+    let valid = inner("cron")
+        .map(|fields| fields.split_whitespace().count() == 6)
+        .or_else(|| inner("rate").map(|parts| parts.split_whitespace().count() == 2));
+    if valid == Some(true) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{schedule}` is not a schedule")).expected(
+        "cron(minutes hours day-of-month month day-of-week year) or rate(value unit), as EventBridge has them",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<JobFile> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("orders.toml");
+        std::fs::write(&path, text).unwrap();
+        JobFile::load(&path)
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Example {
+        #[serde(rename = "kind")]
+        _kind: String,
+        #[serde(rename = "table")]
+        _table: String,
+    }
+
+    #[test]
+    fn a_job_is_named_by_its_file_and_loads_the_table_of_that_name() {
+        let job = load("[source]\nkind = \"x\"\ntable = \"t\"\n[gate]\nmax_bad_rows = 5\n").unwrap();
+        assert_eq!(job.definition.table.as_str(), "orders");
+        assert_eq!(job.definition.gate.max_bad_rows, crate::BadRowLimit::Count(5));
+        job.source::<Example>().unwrap();
+    }
+
+    #[test]
+    fn an_unknown_key_of_the_source_is_placed() {
+        let job = load("[source]\nkind = \"x\"\ntabel = \"t\"\n").unwrap();
+        let error = job.source::<Example>().unwrap_err();
+        assert!(error.place().unwrap().ends_with("orders.toml:3:1"), "{error}");
+        assert_eq!(error.advice(), Some("did you mean `table`?"));
+    }
+
+    #[test]
+    fn schedules_are_those_of_eventbridge() {
+        assert!(check_schedule("cron(0 2 * * ? *)").is_ok());
+        assert!(check_schedule("rate(1 hour)").is_ok());
+        assert!(check_schedule("0 2 * * *").is_err());
+        assert!(load("schedule = \"daily\"\n[source]\nkind = \"x\"\n").is_err());
+    }
+}

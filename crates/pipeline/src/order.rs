@@ -1,0 +1,154 @@
+//! Jobs in the order of their dependencies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use lakegate_contract::{Error, JobName, Result, suggest};
+
+use crate::JobDefinition;
+
+/// The jobs named by `selected` (all, when there is none), upstream first.
+///
+/// # Errors
+/// When a name is not that of a job, or jobs wait for each other in a circle.
+pub fn in_order<'a>(jobs: &'a [JobDefinition], selected: &[String]) -> Result<Vec<&'a JobDefinition>> {
+    let by_name: BTreeMap<&str, &JobDefinition> = jobs.iter().map(|job| (job.name.as_str(), job)).collect();
+    for job in jobs {
+        for upstream in &job.after {
+            find(&by_name, upstream.as_str()).map_err(|e| e.at(format!("jobs/{}.toml", job.name)))?;
+        }
+    }
+    let mut ordered: Vec<&JobDefinition> = Vec::with_capacity(jobs.len());
+    let mut path = Vec::new();
+    for job in jobs {
+        visit(job, &by_name, &mut path, &mut ordered)?;
+    }
+    if selected.is_empty() {
+        return Ok(ordered);
+    }
+    let mut wanted = BTreeSet::new();
+    for name in selected {
+        wanted.insert(find(&by_name, name)?.name.clone());
+    }
+    ordered.retain(|job| wanted.contains(&job.name));
+    Ok(ordered)
+}
+
+fn find<'a>(jobs: &BTreeMap<&str, &'a JobDefinition>, name: &str) -> Result<&'a JobDefinition> {
+    jobs.get(name).copied().ok_or_else(|| {
+        let listed = jobs.keys().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        let error = Error::usage(format!("there is no job `{name}`")).expected(format!("one of {listed}"));
+        match suggest(name, jobs.keys().copied()) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error,
+        }
+    })
+}
+
+fn visit<'a>(
+    job: &'a JobDefinition,
+    jobs: &BTreeMap<&str, &'a JobDefinition>,
+    path: &mut Vec<&'a str>,
+    ordered: &mut Vec<&'a JobDefinition>,
+) -> Result<()> {
+    if ordered.iter().any(|done| done.name == job.name) {
+        return Ok(());
+    }
+    if let Some(start) = path.iter().position(|name| *name == job.name.as_str()) {
+        let circle: Vec<&str> = path.iter().skip(start).copied().chain([job.name.as_str()]).collect();
+        return Err(Error::usage(format!("jobs wait for each other: {}", circle.join(" → ")))
+            .help("remove one of these from `after`"));
+    }
+    path.push(job.name.as_str());
+    for upstream in &job.after {
+        visit(find(jobs, upstream.as_str())?, jobs, path, ordered)?;
+    }
+    path.pop();
+    ordered.push(job);
+    Ok(())
+}
+
+/// Runs `jobs` (in order), at most `limit` at once, each after those of them that it waits for. `run` says whether it
+/// succeeded; a job whose upstream did not is handed to `skip` with the upstream's name.
+pub async fn run_in_order<'a, F>(
+    jobs: &[&'a JobDefinition],
+    limit: usize,
+    mut run: impl FnMut(&'a JobDefinition) -> F,
+    mut skip: impl FnMut(&'a JobDefinition, &JobName),
+) where
+    F: Future<Output = bool>,
+{
+    let names: BTreeSet<&JobName> = jobs.iter().map(|job| &job.name).collect();
+    let mut waiting: Vec<&'a JobDefinition> = jobs.to_vec();
+    let mut succeeded: BTreeSet<&'a JobName> = BTreeSet::new();
+    let mut failed: BTreeSet<&'a JobName> = BTreeSet::new();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let mut still = Vec::new();
+        for job in waiting {
+            let upstream = || job.after.iter().filter(|name| names.contains(name));
+            if let Some(broken) = upstream().find(|name| failed.contains(name)) {
+                skip(job, broken);
+                failed.insert(&job.name);
+            } else if running.len() < limit.max(1) && upstream().all(|name| succeeded.contains(name)) {
+                let future = run(job);
+                running.push(async move { (job, future.await) });
+            } else {
+                still.push(job);
+            }
+        }
+        waiting = still;
+        match running.next().await {
+            Some((job, true)) => succeeded.insert(&job.name),
+            Some((job, false)) => failed.insert(&job.name),
+            None => break,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gate, LoadMode};
+
+    fn job(name: &str, after: &[&str]) -> JobDefinition {
+        JobDefinition {
+            name: JobName::new(name).unwrap(),
+            description: None,
+            table: lakegate_contract::TableName::new(name).unwrap(),
+            mode: LoadMode::Replace,
+            after: after.iter().map(|n| JobName::new(*n).unwrap()).collect(),
+            schedule: None,
+            max_duration: None,
+            gate: Gate::default(),
+            source_kind: "memory".to_owned(),
+        }
+    }
+
+    #[test]
+    fn upstream_comes_first_and_circles_are_shown() {
+        let jobs = [job("items", &["orders"]), job("orders", &["users"]), job("users", &[])];
+        let names: Vec<_> = in_order(&jobs, &[]).unwrap().iter().map(|j| j.name.as_str()).collect();
+        assert_eq!(names, ["users", "orders", "items"]);
+        let circle = [job("a", &["b"]), job("b", &["a"])];
+        assert!(in_order(&circle, &[]).unwrap_err().found().contains("a → b → a"));
+        assert_eq!(in_order(&jobs, &["user".to_owned()]).unwrap_err().advice(), Some("did you mean `users`?"));
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_failed_job_is_skipped() {
+        let jobs = [job("a", &[]), job("b", &["a"]), job("c", &["b"]), job("d", &[])];
+        let ordered = in_order(&jobs, &[]).unwrap();
+        let mut skipped = Vec::new();
+        let ran = std::sync::Mutex::new(Vec::new());
+        let run = |job: &JobDefinition| {
+            ran.lock().unwrap().push(job.name.to_string());
+            let good = job.name.as_str() != "a";
+            async move { good }
+        };
+        run_in_order(&ordered, 2, run, |job, upstream| skipped.push(format!("{} for {upstream}", job.name))).await;
+        assert_eq!(ran.into_inner().unwrap(), ["a", "d"]);
+        assert_eq!(skipped, ["b for a", "c for b"]);
+    }
+}

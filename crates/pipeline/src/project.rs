@@ -1,0 +1,384 @@
+//! A project: the folder with `lakegate.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use lakegate_contract::{Contract, Error, Result, TableName, load_document, suggest};
+use lakegate_redaction::{KeyRing, Secret};
+use serde::Deserialize;
+
+use crate::{JobDefinition, JobFile};
+
+/// The file that makes a folder a project.
+const PROJECT_FILE: &str = "lakegate.toml";
+
+/// A project's files, parsed and checked against each other as far as that needs no secret and no service.
+#[derive(Debug)]
+pub struct Project {
+    /// The project's folder.
+    pub root: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// Timestamps without a zone are read in it; months, days and hours are cut in it.
+    pub time_zone: Tz,
+    /// Its jobs, by name.
+    pub jobs: Vec<JobFile>,
+    contracts: BTreeMap<TableName, Arc<Contract>>,
+    settings: Settings,
+    text: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProjectDocument {
+    name: String,
+    time_zone: String,
+    lake: Lake,
+    #[serde(default)]
+    connections: BTreeMap<String, Connection>,
+    #[serde(default)]
+    keys: BTreeMap<String, Key>,
+    #[serde(default)]
+    run: Run,
+    #[serde(default)]
+    env: BTreeMap<String, Overrides>,
+}
+
+/// `[env.<name>]`: what differs there.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Overrides {
+    lake: Option<Lake>,
+    #[serde(default)]
+    connections: BTreeMap<String, Connection>,
+    #[serde(default)]
+    keys: BTreeMap<String, Key>,
+    run: Option<Run>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lake {
+    location: String,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read for its form; generations are kept until vacuuming exists")]
+    retain: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Connection {
+    url: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    value: Option<String>,
+    file: Option<PathBuf>,
+}
+
+/// `[run]`: how much a run may use.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Run {
+    parallel_jobs: Option<usize>,
+    workers: Option<usize>,
+    memory_limit: Option<String>,
+}
+
+#[derive(Debug)]
+struct Settings {
+    lake: String,
+    connections: BTreeMap<String, Connection>,
+    keys: BTreeMap<String, Key>,
+    parallel_jobs: usize,
+    workers: usize,
+    memory_limit: usize,
+}
+
+impl Project {
+    /// The project's folder: `start`, or the nearest of its parents that has a `lakegate.toml`.
+    ///
+    /// # Errors
+    /// When none has.
+    pub fn find(start: &Path) -> Result<PathBuf> {
+        let start = start.canonicalize().map_err(|e| {
+            Error::usage(format!("the folder cannot be opened: {}", e.kind())).at(start.display().to_string())
+        })?;
+        start.ancestors().find(|folder| folder.join(PROJECT_FILE).is_file()).map(Path::to_path_buf).ok_or_else(|| {
+            Error::usage("neither this folder nor any above it has a lakegate.toml")
+                .at(start.display().to_string())
+                .help("make a project with `lakegate init DIR`, try `lakegate demo`, or name one with --project DIR")
+        })
+    }
+
+    /// Reads every file of a project. Needs no secret and no service.
+    ///
+    /// # Errors
+    /// The first problem, with file, line and column.
+    pub fn load(root: &Path, env: Option<&str>) -> Result<Self> {
+        let file = root.join(PROJECT_FILE);
+        let place = file.display().to_string();
+        let (document, text): (ProjectDocument, String) = load_document(&file)?;
+        let time_zone = document.time_zone.parse().map_err(|_| {
+            let error = Error::usage(format!("`{}` is not a time zone", document.time_zone)).at(&place);
+            match suggest(&document.time_zone, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.expected("a name such as \"Asia/Seoul\" or \"UTC\""),
+            }
+        })?;
+        let name = document.name.clone();
+        let settings = settings(document, env).map_err(|e| e.at(&place))?;
+        let contracts = load_contracts(root)?;
+        let jobs = files(root, "jobs", "toml")?.iter().map(|path| JobFile::load(path)).collect::<Result<Vec<_>>>()?;
+        let project = Self { root: root.to_path_buf(), name, time_zone, jobs, contracts, settings, text };
+        project.check_tables()?;
+        crate::in_order(&project.definitions(), &[])?;
+        Ok(project)
+    }
+
+    fn check_tables(&self) -> Result<()> {
+        for job in &self.jobs {
+            self.contract(&job.definition.table).map_err(|e| e.at(job.path.display().to_string()))?;
+            let other = self.jobs.iter().find(|o| o.definition.table == job.definition.table && o.path != job.path);
+            if let Some(other) = other {
+                return Err(Error::usage(format!("table `{}` is loaded by two jobs", job.definition.table))
+                    .at(job.path.display().to_string())
+                    .help(format!(
+                        "the other is {}: bookmarks are kept by table, so one of them must go",
+                        other.path.display()
+                    )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The definitions of all jobs.
+    pub fn definitions(&self) -> Vec<JobDefinition> {
+        self.jobs.iter().map(|job| job.definition.clone()).collect()
+    }
+
+    /// The contract of a table.
+    ///
+    /// # Errors
+    /// When there is none; names those that there are.
+    pub fn contract(&self, table: &TableName) -> Result<Arc<Contract>> {
+        self.contracts.get(table).cloned().ok_or_else(|| {
+            let names = || self.contracts.keys().map(TableName::as_str);
+            let error = Error::usage(format!("table `{table}` has no contract"))
+                .expected(format!("schemas/{table}.toml, or one of {}", names().collect::<Vec<_>>().join(", ")));
+            match suggest(table.as_str(), names()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            }
+        })
+    }
+
+    /// All contracts, by table.
+    pub fn contracts(&self) -> impl Iterator<Item = &Arc<Contract>> {
+        self.contracts.values()
+    }
+
+    /// The text of a table's ruleset and its path, if it has one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn ruleset(&self, table: &TableName) -> Result<Option<(String, PathBuf)>> {
+        let path = self.root.join("quality-rules").join(format!("{table}.dqdl"));
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some((text, path))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                Err(Error::usage(format!("the ruleset cannot be read: {}", error.kind()))
+                    .at(path.display().to_string()))
+            }
+        }
+    }
+
+    /// The paths of the project's reports.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn reports(&self) -> Result<Vec<PathBuf>> {
+        files(&self.root, "sql", "sql")
+    }
+
+    /// The lake's location: a folder relative to the project becomes a full path.
+    ///
+    /// # Errors
+    /// When it names a variable that is not set.
+    pub fn lake_location(&self) -> Result<String> {
+        let location = resolve(&self.settings.lake)?;
+        if location.contains("://") {
+            return Ok(location);
+        }
+        Ok(self.root.join(location).display().to_string())
+    }
+
+    /// The connection URLs of the project. A variable that is not set is told when its connection is used: then the value is
+    /// absent here.
+    pub fn connections(&self) -> BTreeMap<String, Result<Secret>> {
+        self.settings.connections.iter().map(|(name, c)| (name.clone(), resolve(&c.url).map(Secret::new))).collect()
+    }
+
+    /// The keys of the project.
+    ///
+    /// # Errors
+    /// When a key's variable is not set, its file cannot be read, or it is too short.
+    pub fn keys(&self) -> Result<KeyRing> {
+        let mut ring = KeyRing::new();
+        for (name, key) in &self.settings.keys {
+            let place = || format!("[keys.{name}] in lakegate.toml");
+            let secret = match (&key.value, &key.file) {
+                (Some(value), None) => resolve(value).map_err(|e| e.at(place()))?,
+                (None, Some(file)) => std::fs::read_to_string(self.root.join(file)).map_err(|e| {
+                    Error::usage(format!("the key's file {} cannot be read: {}", file.display(), e.kind()))
+                        .at(place())
+                        .help(format!("make one with `openssl rand -hex 32 > {}`", file.display()))
+                })?,
+                _ => return Err(Error::usage("a key has either a value or a file").at(place())),
+            };
+            ring.insert(name, &Secret::new(secret))?;
+        }
+        Ok(ring)
+    }
+
+    /// How many jobs may run at once.
+    pub fn parallel_jobs(&self) -> usize {
+        self.settings.parallel_jobs
+    }
+
+    /// How many splits of a job are read at once.
+    pub fn workers(&self) -> usize {
+        self.settings.workers
+    }
+
+    /// Bytes that a job's buffers and queries may use.
+    pub fn memory_limit(&self) -> usize {
+        self.settings.memory_limit
+    }
+
+    /// The text of `lakegate.toml`.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+fn settings(document: ProjectDocument, env: Option<&str>) -> Result<Settings> {
+    const DEFAULT_MEMORY: usize = 256 << 20;
+    let overrides = match env {
+        None => Overrides::default(),
+        Some(name) => document.env.get(name).cloned().ok_or_else(|| {
+            let listed = document.env.keys().cloned().collect::<Vec<_>>().join(", ");
+            Error::usage(format!("there is no [env.{name}]")).expected(if listed.is_empty() {
+                "no --env".to_owned()
+            } else {
+                format!("one of {listed}")
+            })
+        })?,
+    };
+    let run = overrides.run.unwrap_or(document.run);
+    let cores = std::thread::available_parallelism().map_or(1, Into::into);
+    Ok(Settings {
+        lake: overrides.lake.unwrap_or(document.lake).location,
+        connections: document.connections.into_iter().chain(overrides.connections).collect(),
+        keys: document.keys.into_iter().chain(overrides.keys).collect(),
+        parallel_jobs: run.parallel_jobs.unwrap_or(cores).max(1),
+        workers: run.workers.unwrap_or(cores).max(1),
+        memory_limit: run.memory_limit.as_deref().map(parse_size).transpose()?.unwrap_or(DEFAULT_MEMORY),
+    })
+}
+
+fn parse_size(text: &str) -> Result<usize> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..) {
+        Some("KB") => 1 << 10,
+        Some("MB") => 1 << 20,
+        Some("GB") => 1 << 30,
+        _ => 0,
+    };
+    match digits.trim().parse::<usize>() {
+        Ok(count) if unit > 0 && count > 0 => Ok(count.saturating_mul(unit)),
+        _ => Err(Error::usage(format!("`{text}` is not a size")).expected("for example \"256MB\" or \"1GB\"")),
+    }
+}
+
+/// Puts the values of environment variables in the place of `${env:NAME}`.
+fn resolve(text: &str) -> Result<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        out.push_str(before);
+        let (reference, tail) = after.split_once('}').ok_or_else(|| Error::usage("`${` without `}`"))?;
+        let name = reference
+            .strip_prefix("env:")
+            .ok_or_else(|| Error::usage(format!("`${{{reference}}}` cannot be resolved")).expected("${env:NAME}"))?;
+        let value = std::env::var(name).map_err(|_| {
+            Error::usage(format!("the environment variable {name} is not set")).help(format!("set it: export {name}=…"))
+        })?;
+        out.push_str(&value);
+        rest = tail;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn load_contracts(root: &Path) -> Result<BTreeMap<TableName, Arc<Contract>>> {
+    let mut contracts = BTreeMap::new();
+    for path in files(root, "schemas", "toml")? {
+        let contract = Contract::load(&path)?;
+        contracts.insert(contract.table().clone(), Arc::new(contract));
+    }
+    Ok(contracts)
+}
+
+/// Files of a folder with that ending, sorted; none when there is no such folder.
+fn files(root: &Path, folder: &str, ending: &str) -> Result<Vec<PathBuf>> {
+    let folder = root.join(folder);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(
+                Error::usage(format!("the folder cannot be read: {}", error.kind())).at(folder.display().to_string())
+            );
+        }
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == ending)).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(text: &str) -> Result<Project> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(PROJECT_FILE), text).unwrap();
+        Project::load(folder.path(), None)
+    }
+
+    #[test]
+    fn zones_and_sizes_are_checked() {
+        let good = "name = \"x\"\ntime_zone = \"Asia/Seoul\"\n[lake]\nlocation = \"lake\"\n";
+        assert_eq!(project(good).unwrap().memory_limit(), 256 << 20);
+        let error = project(&good.replace("Asia/Seoul", "Asia/Soul")).unwrap_err();
+        assert_eq!(error.advice(), Some("did you mean `Asia/Seoul`?"));
+        assert!(project(&format!("{good}[run]\nmemory_limit = \"lots\"\n")).is_err());
+        assert_eq!(project(&format!("{good}[run]\nmemory_limit = \"64MB\"\n")).unwrap().memory_limit(), 64 << 20);
+    }
+
+    #[test]
+    fn variables_are_resolved_when_they_are_used() {
+        let text = "name = \"x\"\ntime_zone = \"UTC\"\n[lake]\nlocation = \"lake\"\n[connections.a]\nurl = \"${env:LAKEGATE_NOT_SET}\"\n";
+        let project = project(text).unwrap();
+        let error = project.connections().remove("a").unwrap().unwrap_err();
+        assert!(error.found().contains("LAKEGATE_NOT_SET"));
+        assert_eq!(resolve("a${env:PATH").unwrap_err().class(), lakegate_contract::Class::Usage);
+    }
+}

@@ -1,0 +1,132 @@
+//! The record of a run. It holds counts, names, hashes and times, never a value of a row.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use lakegate_lake::RunId;
+use lakegate_quality::RuleOutcome;
+use lakegate_redaction::Finding;
+use serde::{Deserialize, Serialize};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A new version is published.
+    Published,
+    /// Input and configuration are as at the last publish: nothing to do.
+    Unchanged,
+    /// The gate stayed closed.
+    GateClosed,
+    /// Something failed.
+    Failed,
+    /// It was not run, because a job that it waits for did not succeed.
+    Skipped,
+}
+
+/// Milliseconds that each phase took.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Asking the source.
+    pub plan: u64,
+    /// Reading to staging.
+    pub extract: u64,
+    /// Dataset rules.
+    pub audit: u64,
+    /// The commit.
+    pub publish: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+/// The record of a run, as it stands in `system/runs`.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunRecord {
+    /// The run.
+    pub run: RunId,
+    /// Its job.
+    pub job: String,
+    /// The table that the job loads.
+    pub table: String,
+    /// What set it off: `manual`, `schedule`, `event`.
+    pub trigger: String,
+    /// Who ran it: the user of the process.
+    pub principal: String,
+    /// Version of lakegate.
+    pub code_version: &'static str,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The exit code that goes with the outcome.
+    pub exit_code: u8,
+    /// What failed: where, what was found, what was expected.
+    pub error: Option<String>,
+    /// SHA-256 over job, contract, ruleset and time zone.
+    pub configuration: String,
+    /// SHA-256 of the contract alone.
+    pub contract: String,
+    /// SHA-256 of the ruleset alone.
+    pub ruleset: Option<String>,
+    /// Identity of the input.
+    pub input: Option<String>,
+    /// Objects behind it.
+    pub input_objects: usize,
+    /// Splits that were planned.
+    pub splits: usize,
+    /// Records read.
+    pub rows_in: u64,
+    /// Rows staged for publishing.
+    pub rows_out: u64,
+    /// Rows that went to quarantine, undecodable records included.
+    pub rows_quarantined: u64,
+    /// Records that the job's own configuration leaves out.
+    pub rows_excluded: u64,
+    /// Rows that broke a row rule and were published all the same (`rows = "publish"`).
+    pub rows_flagged: u64,
+    /// Bytes read from the source.
+    pub bytes_in: u64,
+    /// Bytes written to the lake.
+    pub bytes_out: u64,
+    /// Refused rows by rule.
+    pub refused: BTreeMap<String, u64>,
+    /// The quarantine's file, relative to the lake.
+    pub quarantine: Option<String>,
+    /// What the dataset rules said.
+    pub rules: Vec<RuleOutcome>,
+    /// What the sensitive-value guard found.
+    pub findings: Vec<Finding>,
+    /// Columns that the source has and the contract does not name.
+    pub unread_columns: Vec<String>,
+    /// Columns that the contract drops at the source.
+    pub dropped_columns: Vec<String>,
+    /// Version of the table, once published.
+    pub published_version: Option<u64>,
+    /// Name of the generation folder.
+    pub generation: Option<String>,
+    /// Partitions that were written.
+    pub partitions: usize,
+    /// How long the phases took.
+    pub timings: Timings,
+    /// Most memory that the process has held so far, in bytes.
+    pub peak_memory: Option<u64>,
+    /// The bookmark before the run.
+    pub bookmark_before: Option<serde_json::Value>,
+    /// The bookmark after it.
+    pub bookmark_after: Option<serde_json::Value>,
+}
+
+/// Most memory that this process has held, in bytes; where the system tells.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// The user of the process.
+pub(crate) fn principal() -> String {
+    ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned())
+}

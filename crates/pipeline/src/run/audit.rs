@@ -1,0 +1,67 @@
+//! Dataset rules over the staged files: what is audited is what would be published.
+
+use std::sync::Arc;
+
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use lakegate_contract::{Error, Result, TableName};
+use lakegate_lake::Staged;
+use lakegate_quality::{DatasetRules, RuleOutcome, Ruleset, Scope};
+
+use super::Attempt;
+
+impl Attempt<'_> {
+    /// Judges the dataset rules; closes the gate when one of them says so.
+    pub(super) async fn audit(&mut self, staged: &Staged) -> Result<()> {
+        let Some(ruleset) = &self.context.ruleset else { return Ok(()) };
+        let rules = DatasetRules::compile(ruleset, Arc::new(staged.schema()), Scope::Load)?;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let session = self.session()?;
+        staged.register(&self.context.lake, &session, "primary")?;
+        self.register_references(ruleset, &session).await?;
+        self.record.rules = rules.evaluate(&session).await?;
+        for outcome in self.record.rules.iter().filter(|o| o.message.is_some() && !o.closes_gate()) {
+            self.notices.push(format!(
+                "rule on line {} does not hold (gate: warn): {}",
+                outcome.line,
+                describe(outcome)
+            ));
+        }
+        let closing: Vec<String> = self.record.rules.iter().filter(|o| o.closes_gate()).map(describe).collect();
+        if closing.is_empty() {
+            return Ok(());
+        }
+        Err(self.closed(closing.join("; ")).help(format!(
+            "correct the source or quality-rules/{}.dqdl; the version published before is untouched",
+            self.context.contract.table()
+        )))
+    }
+
+    fn session(&self) -> Result<SessionContext> {
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_limit(self.context.memory_limit, 1.0)
+            .build_arc()
+            .map_err(|e| Error::unavailable("the query engine cannot start").caused_by(e.strip_backtrace()))?;
+        let config = SessionConfig::new().with_target_partitions(self.context.workers);
+        Ok(SessionContext::new_with_config_rt(config, runtime))
+    }
+
+    async fn register_references(&self, ruleset: &Ruleset, session: &SessionContext) -> Result<()> {
+        for alias in ruleset.references() {
+            let table = TableName::new(alias.as_str()).map_err(|e| e.within(format!("dataset `{alias}` of a rule")))?;
+            self.context.lake.register(session, &alias, &table, None).await.map_err(|e| {
+                e.within(format!("quality-rules/{}.dqdl needs table {alias}", self.context.contract.table()))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn describe(outcome: &RuleOutcome) -> String {
+    match &outcome.message {
+        Some(message) => format!("{} ({message})", outcome.rule),
+        None => outcome.rule.clone(),
+    }
+}

@@ -1,0 +1,163 @@
+//! Reading every split, on as many threads as there are workers.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use lakegate_contract::{Class, Error, Result};
+use lakegate_lake::{QuarantineSummary, Staged, WriteMode, WriterOptions};
+
+use super::Attempt;
+use super::shared::{Shared, Totals, work};
+use crate::source::{Plan, Source};
+use crate::{GuardMode, LoadMode, RowMode};
+
+impl Attempt<'_> {
+    /// Reads, redacts, judges and stages; closes the gate on too many bad rows.
+    pub(super) async fn extract(&mut self, source: Arc<dyn Source>, plan: &Plan) -> Result<Staged> {
+        let shared = Arc::new(self.shared(source, plan)?);
+        let bytes = plan.splits.iter().map(|s| s.bytes).sum();
+        self.options.progress.planned(&self.context.definition.name, bytes, plan.estimated_rows);
+        run_workers(&shared, self.context.workers.min(plan.splits.len()).max(1)).await?;
+        let shared = Arc::into_inner(shared).ok_or_else(|| Error::bug("a worker still runs"))?;
+        let totals = shared.totals();
+        let summary = shared.quarantine.finish().await?;
+        self.record.findings = shared.guard.as_ref().map(|g| g.findings()).unwrap_or_default();
+        let staged = shared.writer.finish().await?;
+        self.note(&totals, &summary, &staged);
+        conserve(&totals, &summary, &staged)?;
+        self.gate_on_rows(&totals)?;
+        Ok(staged)
+    }
+
+    fn shared(&self, source: Arc<dyn Source>, plan: &Plan) -> Result<Shared> {
+        let context = self.context;
+        let mode = match context.definition.mode {
+            LoadMode::Replace => WriteMode::Replace,
+            LoadMode::Append => WriteMode::Append,
+        };
+        let options = WriterOptions {
+            memory_budget: context.memory_limit / 2,
+            row_group_size: (context.memory_limit / 4).clamp(8 << 20, 64 << 20),
+            lanes: context.workers,
+            ..WriterOptions::default()
+        };
+        let writer = context.lake.stage(&context.contract, context.time_zone, self.run, mode, options)?;
+        let today = Utc::now().with_timezone(&context.time_zone).date_naive();
+        Shared::new(context, source, plan, writer, today, self.run, self.options)
+    }
+
+    fn note(&mut self, totals: &Totals, summary: &QuarantineSummary, staged: &Staged) {
+        self.record.rows_in = totals.records;
+        self.record.rows_out = staged.rows;
+        self.record.rows_quarantined = summary.rows + summary.rejected;
+        self.record.rows_excluded = totals.excluded;
+        self.record.rows_flagged = totals.flagged;
+        self.record.bytes_in = totals.bytes;
+        self.record.bytes_out = staged.bytes;
+        self.record.refused = totals.refused.clone();
+        self.record.quarantine = summary.path.clone();
+    }
+
+    fn gate_on_rows(&self, totals: &Totals) -> Result<()> {
+        let gate = &self.context.definition.gate;
+        if totals.records == 0 && !gate.allow_empty {
+            return Err(Error::bad_input("the input has no rows")
+                .at(format!("job {}", self.context.definition.name))
+                .help("if that is right, set allow_empty = true under [gate] of the job"));
+        }
+        let bad = self.record.rows_quarantined;
+        let too_many = match gate.rows {
+            RowMode::Refuse => bad > 0,
+            _ => gate.max_bad_rows.is_exceeded(bad, bad + self.record.rows_out),
+        };
+        if too_many {
+            let limit = if gate.rows == RowMode::Refuse {
+                "rows = \"refuse\"".to_owned()
+            } else {
+                format!("max_bad_rows = \"{}\"", gate.max_bad_rows)
+            };
+            return Err(self
+                .closed(format!("{bad} of {} rows are bad: {}", bad + self.record.rows_out, worst(totals)))
+                .expected(format!("no more than {limit} allows")));
+        }
+        self.gate_on_findings()
+    }
+
+    fn gate_on_findings(&self) -> Result<()> {
+        let Some(finding) = self.record.findings.first() else { return Ok(()) };
+        let found = format!(
+            "column `{}` looks as if it held {} values: {} of {} sampled",
+            finding.column,
+            finding.detector.as_str(),
+            finding.hits,
+            finding.sampled
+        );
+        if self.context.definition.gate.guard == GuardMode::Warn {
+            tracing::warn!(job = %self.context.definition.name, "{found}");
+            return Ok(());
+        }
+        Err(self.closed(found).help(format!(
+            "drop or treat the column in schemas/{}.toml, or say there that it may: contains = [\"{}\"]",
+            self.context.contract.table(),
+            finding.detector.as_str()
+        )))
+    }
+
+    /// An error that says that the gate stayed closed.
+    pub(super) fn closed(&self, found: impl Into<String>) -> Error {
+        Error::new(Class::GateClosed, format!("the gate stayed closed: {}", found.into()))
+            .at(format!("job {}", self.context.definition.name))
+    }
+}
+
+/// What is wrong with most bad rows.
+fn worst(totals: &Totals) -> String {
+    const SHOWN: usize = 3;
+    let mut refused: Vec<(&String, &u64)> = totals.refused.iter().collect();
+    refused.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    let shown: Vec<String> = refused.iter().take(SHOWN).map(|(rule, count)| format!("{count} by `{rule}`")).collect();
+    let more = refused.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{} and {more} more rules", shown.join(", ")) } else { shown.join(", ") }
+}
+
+/// Workers run on threads of their own: what they compute never keeps the runtime from its timers and sockets.
+async fn run_workers(shared: &Arc<Shared>, count: usize) -> Result<()> {
+    let handle = tokio::runtime::Handle::current();
+    let workers: Vec<_> = (0..count)
+        .map(|_| {
+            let (shared, handle) = (Arc::clone(shared), handle.clone());
+            tokio::task::spawn_blocking(move || {
+                let result = handle.block_on(work(&shared));
+                if result.is_err() {
+                    shared.stop();
+                }
+                result
+            })
+        })
+        .collect();
+    let mut first_error = None;
+    for worker in workers {
+        let result = worker.await.unwrap_or_else(|_| Err(Error::bug("a worker has stopped")));
+        if let Err(error) = result {
+            // Workers that stopped because another failed have nothing to add.
+            let replaced = first_error.as_ref().is_none_or(|known: &Error| known.class() == Class::Interrupted);
+            if replaced {
+                first_error = Some(error);
+            }
+        }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+/// Rows in = rows out + quarantined + excluded, or nothing is published.
+fn conserve(totals: &Totals, summary: &QuarantineSummary, staged: &Staged) -> Result<()> {
+    let accounted = staged.rows + summary.rows + summary.rejected + totals.excluded;
+    if accounted == totals.records {
+        return Ok(());
+    }
+    Err(Error::bug(format!(
+        "{} records were read, and {} staged, {} quarantined, {} undecodable and {} excluded ones make {accounted}",
+        totals.records, staged.rows, summary.rows, summary.rejected, totals.excluded
+    ))
+    .help("nothing was published; please report this"))
+}

@@ -1,0 +1,359 @@
+//! One run of one job: plan, extract, audit, publish, record.
+
+mod audit;
+mod extract;
+mod shared;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use chrono::Utc;
+use chrono_tz::Tz;
+use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
+use lakegate_lake::{Head, Lake, RunId, RunInfo, Staged};
+use lakegate_quality::{RuleOutcome, Ruleset};
+use lakegate_redaction::KeyRing;
+use sha2::{Digest as _, Sha256};
+
+use crate::record::{peak_memory, principal};
+use crate::source::{Bookmark, Plan, Source};
+use crate::{JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
+
+/// What a run needs besides its source.
+pub struct JobContext {
+    /// The job.
+    pub definition: JobDefinition,
+    /// The text of the job's file.
+    pub job_text: String,
+    /// The contract of its table.
+    pub contract: Arc<Contract>,
+    /// The ruleset of its table.
+    pub ruleset: Option<Ruleset>,
+    /// The project's time zone.
+    pub time_zone: Tz,
+    /// Keys for pseudonyms.
+    pub keys: KeyRing,
+    /// Where it publishes.
+    pub lake: Lake,
+    /// Splits that are read at once.
+    pub workers: usize,
+    /// Bytes that buffers and queries may use.
+    pub memory_limit: usize,
+}
+
+/// What set a run off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trigger {
+    /// Someone at a keyboard.
+    #[default]
+    Manual,
+    /// A scheduler.
+    Schedule,
+    /// An event, such as an upload.
+    Event,
+}
+
+impl Trigger {
+    fn as_str(self) -> &'static str {
+        match self {
+            Trigger::Manual => "manual",
+            Trigger::Schedule => "schedule",
+            Trigger::Event => "event",
+        }
+    }
+}
+
+/// Asks runs to stop; shared by all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Cancellation(Arc<AtomicBool>);
+
+impl Cancellation {
+    /// Asks.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether someone has asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.is_cancelled() {
+            return Err(Error::new(Class::Interrupted, "the run was interrupted before it published")
+                .help("nothing was published, nothing is left behind; run it again when you like"));
+        }
+        Ok(())
+    }
+}
+
+/// How a run is to go.
+#[derive(Clone)]
+pub struct RunOptions {
+    /// Also when nothing has changed.
+    pub force: bool,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// Asks it to stop.
+    pub cancellation: Cancellation,
+    /// Watches.
+    pub progress: Arc<dyn Progress>,
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct JobReport {
+    /// Its record.
+    pub record: RunRecord,
+    /// What failed.
+    pub error: Option<Error>,
+    /// Things worth telling.
+    pub notices: Vec<String>,
+}
+
+impl JobReport {
+    /// Whether jobs that wait for this one may go on.
+    pub fn succeeded(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+/// Runs a job once. Whatever happens is in the report, and in the lake's `system/runs`.
+pub async fn run_job(context: &JobContext, source: Arc<dyn Source>, options: &RunOptions) -> JobReport {
+    let mut attempt = Attempt::new(context, options);
+    let result = attempt.run(source).await;
+    attempt.finish(result).await
+}
+
+struct Attempt<'a> {
+    context: &'a JobContext,
+    options: &'a RunOptions,
+    run: RunId,
+    record: RunRecord,
+    notices: Vec<String>,
+    began: Instant,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(context: &'a JobContext, options: &'a RunOptions) -> Self {
+        let run = RunId::new();
+        let record = new_record(context, options, run);
+        Self { context, options, run, record, notices: Vec::new(), began: Instant::now() }
+    }
+
+    async fn run(&mut self, source: Arc<dyn Source>) -> Result<Outcome> {
+        let (lake, table) = (&self.context.lake, self.context.contract.table());
+        self.phase(Phase::Plan);
+        let _lock = lake.lock(table)?;
+        lake.reconcile(table).await?;
+        let head = lake.head(table).await?;
+        let began = Instant::now();
+        let plan = self.plan(source.as_ref(), head.as_ref()).await?;
+        self.record.timings.plan = milliseconds(began);
+        if self.is_unchanged(&plan, head.as_ref()) {
+            return Ok(Outcome::Unchanged);
+        }
+        lake.note_open(table, self.run).await?;
+        let result = self.load(source, &plan, head.as_ref()).await;
+        if !matches!(&result, Err(error) if error.class() == Class::CommitUnknown) {
+            if result.is_err() {
+                lake.discard_run(table, self.run).await?;
+            }
+            lake.note_closed(table, self.run).await?;
+        }
+        result
+    }
+
+    async fn plan(&mut self, source: &dyn Source, head: Option<&Head>) -> Result<Plan> {
+        let before = head.and_then(|h| h.run.as_ref()).and_then(|r| r.bookmark.clone());
+        let since = before.clone().filter(|_| self.context.definition.mode == LoadMode::Append).map(Bookmark);
+        let plan = source.plan(since.as_ref()).await?;
+        self.record.bookmark_before = before;
+        self.record.bookmark_after = plan.bookmark.as_ref().map(|b| b.0.clone());
+        self.record.input = Some(plan.identity.clone());
+        self.record.input_objects = plan.objects.len();
+        self.record.splits = plan.splits.len();
+        self.record.unread_columns = plan.unread_columns.clone();
+        self.notices.extend(plan.notices.iter().cloned());
+        if !plan.unread_columns.is_empty() {
+            let names = plan.unread_columns.join(", ");
+            if self.context.contract.on_new_column() == OnNewColumn::Fail {
+                return Err(Error::bad_input(format!(
+                    "the source has columns that the contract does not name: {names}"
+                ))
+                .at(format!("schemas/{}.toml", self.context.contract.table()))
+                .help("name them in the contract, or set on_new_column = \"ignore\""));
+            }
+            self.notices.push(format!("columns that the contract does not name were not read: {names}"));
+        }
+        Ok(plan)
+    }
+
+    fn is_unchanged(&self, plan: &Plan, head: Option<&Head>) -> bool {
+        if self.context.definition.mode == LoadMode::Append && plan.splits.is_empty() {
+            return true;
+        }
+        let same = head
+            .and_then(|h| h.run.as_ref())
+            .is_some_and(|run| run.input == plan.identity && run.configuration == self.record.configuration);
+        same && !self.options.force && self.context.definition.mode == LoadMode::Replace
+    }
+
+    async fn load(&mut self, source: Arc<dyn Source>, plan: &Plan, head: Option<&Head>) -> Result<Outcome> {
+        let began = Instant::now();
+        self.phase(Phase::Extract);
+        let staged = self.extract(source, plan).await;
+        self.record.timings.extract = milliseconds(began);
+        let staged = staged?;
+        let began = Instant::now();
+        self.phase(Phase::Audit);
+        let audited = self.audit(&staged).await;
+        self.record.timings.audit = milliseconds(began);
+        audited?;
+        self.options.cancellation.check()?;
+        let began = Instant::now();
+        self.phase(Phase::Publish);
+        let published = self.publish(&staged, plan, head).await;
+        self.record.timings.publish = milliseconds(began);
+        published.map(|()| Outcome::Published)
+    }
+
+    async fn publish(&mut self, staged: &Staged, plan: &Plan, head: Option<&Head>) -> Result<()> {
+        let info = RunInfo {
+            run: self.run,
+            job: self.context.definition.name.to_string(),
+            input: plan.identity.clone(),
+            configuration: self.record.configuration.clone(),
+            bookmark: plan.bookmark.as_ref().map(|b| b.0.clone()),
+            sequence: head.map_or(0, |h| h.version.cast_signed()) + 1,
+            rows: staged.rows,
+        };
+        let published = self.context.lake.publish(staged, &info).await?;
+        self.record.published_version = Some(published.version);
+        self.record.generation = Some(published.generation);
+        self.record.partitions = published.partitions.len();
+        Ok(())
+    }
+
+    fn phase(&self, phase: Phase) {
+        tracing::info!(job = %self.context.definition.name, run = %self.run, %phase, "run");
+        self.options.progress.phase(&self.context.definition.name, phase);
+    }
+
+    async fn finish(mut self, result: Result<Outcome>) -> JobReport {
+        let error = match result {
+            Ok(outcome) => {
+                self.record.outcome = outcome;
+                None
+            }
+            Err(error) => {
+                let closed = error.class() == Class::GateClosed;
+                self.record.outcome = if closed { Outcome::GateClosed } else { Outcome::Failed };
+                self.record.exit_code = error.class().exit_code();
+                self.record.error = Some(error.to_string());
+                Some(error)
+            }
+        };
+        self.record.ended_at = Utc::now();
+        self.record.timings.total = milliseconds(self.began);
+        self.record.peak_memory = peak_memory();
+        if let Err(unwritten) = self.write_record().await {
+            self.notices.push(format!("the run's record could not be written: {unwritten}"));
+        }
+        let report = JobReport { record: self.record, error, notices: self.notices };
+        self.options.progress.finished(&self.context.definition.name, &report);
+        report
+    }
+
+    async fn write_record(&self) -> Result<()> {
+        let unwritable = |e: serde_json::Error| Error::bug("a run's record cannot be written").caused_by(e);
+        let date = self.record.started_at.date_naive();
+        let record = serde_json::to_value(&self.record).map_err(unwritable)?;
+        self.context.lake.append_system_record("runs", date, self.run, &[record]).await?;
+        let outcomes: Vec<serde_json::Value> =
+            self.record.rules.iter().map(|outcome| self.outcome_line(outcome)).collect();
+        if !outcomes.is_empty() {
+            self.context.lake.append_system_record("rule_outcomes", date, self.run, &outcomes).await?;
+        }
+        Ok(())
+    }
+
+    fn outcome_line(&self, outcome: &RuleOutcome) -> serde_json::Value {
+        serde_json::json!({
+            "run": self.run,
+            "job": self.record.job,
+            "table": self.record.table,
+            "at": self.record.started_at,
+            "rule": outcome.rule,
+            "result": outcome.result,
+            "metrics": outcome.metrics,
+            "message": outcome.message,
+        })
+    }
+}
+
+fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunRecord {
+    let now = Utc::now();
+    let ruleset = context.ruleset.as_ref().map(Ruleset::text);
+    let dropped = context.contract.columns().iter().filter(|c| c.treatment == Treatment::Drop);
+    RunRecord {
+        run,
+        job: context.definition.name.to_string(),
+        table: context.contract.table().to_string(),
+        trigger: options.trigger.as_str().to_owned(),
+        principal: principal(),
+        code_version: env!("CARGO_PKG_VERSION"),
+        started_at: now,
+        ended_at: now,
+        outcome: Outcome::Failed,
+        exit_code: 0,
+        error: None,
+        configuration: digest(&[
+            &context.job_text,
+            context.contract.text(),
+            ruleset.unwrap_or_default(),
+            context.time_zone.name(),
+        ]),
+        contract: digest(&[context.contract.text()]),
+        ruleset: ruleset.map(|text| digest(&[text])),
+        input: None,
+        input_objects: 0,
+        splits: 0,
+        rows_in: 0,
+        rows_out: 0,
+        rows_quarantined: 0,
+        rows_excluded: 0,
+        rows_flagged: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        refused: BTreeMap::new(),
+        quarantine: None,
+        rules: Vec::new(),
+        findings: Vec::new(),
+        unread_columns: Vec::new(),
+        dropped_columns: dropped.map(|c| c.name.to_string()).collect(),
+        published_version: None,
+        generation: None,
+        partitions: 0,
+        timings: Timings::default(),
+        peak_memory: None,
+        bookmark_before: None,
+        bookmark_after: None,
+    }
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// SHA-256 over texts, each with its length, in hexadecimal.
+fn digest(texts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
