@@ -1,0 +1,136 @@
+//! Click logs as a source: a split an object.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use lakegate_contract::{Contract, Error, Result};
+use lakegate_pipeline::files::{check_pin, identity_of, matching_files};
+use lakegate_pipeline::{Bookmark, InputObject, ItemStream, Plan, Source, SourceEnvironment, Split};
+use serde::{Deserialize, Serialize};
+
+use crate::decode::{ObjectDecoder, Shape};
+use crate::reader::Window;
+
+/// How records look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// JSON objects, with or without line breaks between them.
+    Json,
+    /// The common log format.
+    Common,
+    /// The combined log format: the common one, referrer and user agent.
+    Combined,
+}
+
+/// `[source]` of a job with `kind = "clicks"`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClicksConfig {
+    /// Always `clicks`.
+    pub kind: String,
+    /// Which files, relative to the project: `data/clicks/**/*.json.gz`. Gzip is told by the content.
+    pub files: String,
+    /// How records look.
+    pub format: LogFormat,
+    /// Longest record in bytes; a longer one is rejected. 1 MiB by default.
+    #[serde(default = "default_max_record")]
+    pub max_record_bytes: usize,
+}
+
+fn default_max_record() -> usize {
+    1 << 20
+}
+
+/// Click logs below the project's folder.
+///
+/// An appending job keeps the name and version of every object that it has published. A new object is read once; one that
+/// has changed after it was published is refused, since its events would be there twice.
+pub struct ClicksSource {
+    config: ClicksConfig,
+    shape: Arc<Shape>,
+    environment: SourceEnvironment,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Payload {
+    path: std::path::PathBuf,
+    version: String,
+}
+
+impl ClicksSource {
+    /// A source of `contract`'s rows.
+    ///
+    /// # Errors
+    /// When the contract asks for a type or a field that such a log cannot give.
+    pub fn new(config: ClicksConfig, contract: Arc<Contract>, environment: SourceEnvironment) -> Result<Self> {
+        lakegate_pipeline::rows::RowsBuilder::new(&contract)?;
+        let shape = Shape::new(
+            contract,
+            config.format,
+            environment.time_zone,
+            environment.batch_rows,
+            config.max_record_bytes,
+        )?;
+        Ok(Self { config, shape: Arc::new(shape), environment })
+    }
+}
+
+#[async_trait]
+impl Source for ClicksSource {
+    fn describe(&self) -> String {
+        format!("{:?} logs {}", self.config.format, self.config.files).to_lowercase()
+    }
+
+    async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
+        let mut known: BTreeMap<String, String> = match since {
+            None => BTreeMap::new(),
+            Some(bookmark) => serde_json::from_value(bookmark.0.clone())
+                .map_err(|_| Error::bug("the bookmark of the last run is not one of click logs"))?,
+        };
+        let files = matching_files(&self.environment.project_root, &self.config.files)?;
+        let mut plan = Plan::default();
+        let mut objects: Vec<InputObject> = Vec::new();
+        for file in files {
+            match known.get(&file.object.name) {
+                Some(version) if *version == file.object.version => continue,
+                Some(_) => return Err(changed(&file.object.name)),
+                None => {}
+            }
+            let payload = Payload { path: file.path, version: file.object.version.clone() };
+            plan.splits.push(Split {
+                name: file.object.name.clone(),
+                bytes: file.object.bytes,
+                payload: serde_json::to_value(payload)
+                    .map_err(|e| Error::bug("a split cannot be stored").caused_by(e))?,
+            });
+            objects.push(file.object);
+        }
+        plan.identity = identity_of(&objects);
+        known.extend(objects.iter().map(|o| (o.name.clone(), o.version.clone())));
+        plan.bookmark = Some(Bookmark(
+            serde_json::to_value(known).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))?,
+        ));
+        plan.objects = objects;
+        Ok(plan)
+    }
+
+    async fn open(&self, split: &Split) -> Result<ItemStream> {
+        let payload: Payload = serde_json::from_value(split.payload.clone())
+            .map_err(|_| Error::bug("the split is not one of click logs").at(&split.name))?;
+        check_pin(&self.environment.project_root, payload.path.clone(), &payload.version)?;
+        let window = Window::open(&payload.path, &split.name)?;
+        let decoder = ObjectDecoder::new(Arc::clone(&self.shape), window, &split.name)?;
+        Ok(futures::stream::iter(decoder).boxed())
+    }
+}
+
+fn changed(name: &str) -> Error {
+    Error::bad_input("the file has changed after its events were published")
+        .at(name)
+        .expected("files that stay as they are once they have been loaded")
+        .help("put new events into a new file; to load everything afresh, set mode = \"replace\" for one run")
+}

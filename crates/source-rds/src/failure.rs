@@ -1,0 +1,70 @@
+//! What databases say, without the values that they quote.
+
+use lakegate_contract::{Error, suggest};
+use rusqlite::ErrorCode;
+use tokio_postgres::error::SqlState;
+
+/// An error of PostgreSQL. Its message and detail may quote values, so only the SQLSTATE is passed on.
+pub(crate) fn postgres(error: &tokio_postgres::Error, place: &str) -> Error {
+    let out = match error.code() {
+        Some(code) if *code == SqlState::INVALID_PASSWORD || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            Error::usage("the database refuses the user or the password")
+                .help("correct the connection's URL in lakegate.toml, or the variable that holds it")
+        }
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
+            Error::usage("there is no such database on the server")
+                .help("correct the connection's URL in lakegate.toml")
+        }
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => Error::usage(
+            "the user may not read the table or one of its columns",
+        )
+        .help("grant it: GRANT SELECT (column, …) ON table TO user; columns that the contract drops need no grant"),
+        Some(code) if *code == SqlState::UNDEFINED_OBJECT => {
+            Error::unavailable("the snapshot of the run is gone").help("run the job again: it will take a new one")
+        }
+        Some(code) => Error::unavailable(format!("the database reports SQLSTATE {}", code.code())),
+        None if error.is_closed() => Error::unavailable("the connection was closed"),
+        None => Error::unavailable(format!("the connection failed: {}", cause_of(error))),
+    };
+    out.at(place)
+}
+
+fn cause_of(error: &tokio_postgres::Error) -> String {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return io.kind().to_string();
+        }
+        cause = inner.source();
+    }
+    "protocol error".to_owned()
+}
+
+/// An error of SQLite.
+pub(crate) fn sqlite(error: &rusqlite::Error, place: &str) -> Error {
+    let out = match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen) => {
+            Error::bad_input("the database file cannot be opened").help("correct the connection's URL in lakegate.toml")
+        }
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            Error::bad_input("the file is not a whole SQLite database")
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Error::unavailable("the database is locked by another program")
+        }
+        Some(code) => Error::unavailable(format!("SQLite reports {code:?}")),
+        None => Error::bad_input("the database cannot be read"),
+    };
+    out.at(place)
+}
+
+/// A table that is not there, with those that are.
+pub(crate) fn missing_table(table: &str, found: &[String], place: &str) -> Error {
+    let error = Error::bad_input(format!("there is no table `{table}`")).at(place);
+    let error = if found.is_empty() { error } else { error.expected(format!("one of {}", found.join(", "))) };
+    let unqualified = table.rsplit('.').next().unwrap_or(table);
+    match suggest(unqualified, found.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}

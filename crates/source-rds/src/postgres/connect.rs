@@ -1,0 +1,66 @@
+//! Connections to PostgreSQL, with TLS where the URL asks for it.
+
+use std::time::Duration;
+
+use lakegate_contract::{Error, Result};
+use lakegate_redaction::Secret;
+use rustls_platform_verifier::ConfigVerifierExt as _;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::failure;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection that lives as long as this value.
+pub(crate) struct Connected {
+    pub(crate) client: Client,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+fn parse(url: &Secret) -> Result<Config> {
+    // The parser's message may quote the URL.
+    let mut config: Config = url.expose().parse().map_err(|_| {
+        Error::usage("the URL cannot be understood")
+            .expected("postgres://user:password@host:5432/database?sslmode=require")
+    })?;
+    config.connect_timeout(CONNECT_TIMEOUT);
+    config.application_name("lakegate");
+    Ok(config)
+}
+
+/// `host:port/database`: what may be shown of a URL.
+pub(crate) fn server_of(url: &Secret) -> Result<String> {
+    let config = parse(url)?;
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    Ok(format!("{host}:{port}/{}", config.get_dbname().or(config.get_user()).unwrap_or("?")))
+}
+
+/// Connects. Without `sslmode=require` in the URL the connection is plain: `prefer` would fall back to it silently.
+pub(crate) async fn connect(url: &Secret, place: &str) -> Result<Connected> {
+    let mut config = parse(url)?;
+    let wants_tls = url.expose().contains("sslmode=require");
+    if !wants_tls {
+        config.ssl_mode(SslMode::Disable);
+        let (client, connection) = config.connect(NoTls).await.map_err(|e| failure::postgres(&e, place))?;
+        return Ok(Connected { client, driver: tokio::spawn(async move { drop(connection.await) }) });
+    }
+    let tls = rustls::ClientConfig::with_platform_verifier()
+        .map_err(|e| Error::unavailable("the system's trusted certificates cannot be used").at(place).caused_by(e))?;
+    let (client, connection) =
+        config.connect(MakeRustlsConnect::new(tls)).await.map_err(|e| failure::postgres(&e, place))?;
+    Ok(Connected { client, driver: tokio::spawn(async move { drop(connection.await) }) })
+}
