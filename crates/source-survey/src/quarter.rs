@@ -1,0 +1,43 @@
+//! The quarter of a survey, from its file's name.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    [
+        r"(?i)(?P<y>20\d{2})[ _.\-]?Q(?P<q>[1-4])",
+        r"(?i)(?P<y>20\d{2})[ _.\-]?(?P<q>[1-4])Q",
+        r"(?i)Q(?P<q>[1-4])[ _.\-]?(?P<y>20\d{2})",
+        r"(?P<y>20\d{2})년[ _]?(?P<q>[1-4])분기",
+    ]
+    .iter()
+    .filter_map(|pattern| Regex::new(pattern).ok())
+    .collect()
+});
+
+/// What the patterns accept, for messages.
+pub(crate) const EXAMPLES: &str =
+    "a name such as 설문_2026Q1.xlsx, survey-2026-1Q.xlsx, Q1_2026.xlsx or 2026년 1분기.xlsx";
+
+/// `2026-Q1`; `None` when the name has no quarter.
+pub(crate) fn of_name(name: &str) -> Option<String> {
+    let found = PATTERNS.iter().find_map(|pattern| pattern.captures(name))?;
+    Some(format!("{}-Q{}", found.name("y")?.as_str(), found.name("q")?.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quarters_are_found_in_names() {
+        for name in
+            ["설문_2026Q1.xlsx", "survey-2026-1Q.xlsx", "Q1_2026.xlsx", "2026년 1분기 고객 설문.xlsx", "2026_q1.xlsx"]
+        {
+            assert_eq!(of_name(name).as_deref(), Some("2026-Q1"), "{name}");
+        }
+        assert_eq!(of_name("설문_2026.xlsx"), None);
+        assert_eq!(of_name("2026Q5.xlsx"), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! Workbooks as a source: a split a workbook.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use lakegate_contract::{Contract, Error, Result};
+use lakegate_pipeline::files::{InputFile, check_pin, identity_of, matching_files};
+use lakegate_pipeline::rows::RowsBuilder;
+use lakegate_pipeline::{Bookmark, InputObject, ItemStream, Plan, Source, SourceEnvironment, SourceItem, Split};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::channel;
+
+use crate::quarter;
+use crate::workbook::{Reader, headers, open as open_workbook};
+
+/// `[source]` of a job with `kind = "survey"`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SurveyConfig {
+    /// Always `survey`.
+    pub kind: String,
+    /// Which workbooks, relative to the project: `data/surveys/*.xlsx`.
+    pub files: String,
+    /// The sheet; by default the first one.
+    pub sheet: Option<String>,
+    /// Rows of the header as Excel counts them: `1`, or `[4, 5]`.
+    #[serde(default)]
+    pub header_rows: HeaderRows,
+    /// Whether the file's name must tell a quarter; it is the source column `$quarter`, `2026-Q1`.
+    #[serde(default)]
+    pub quarter_from_name: bool,
+    /// A column with several answers in one cell: one row for each answer.
+    pub explode: Option<Explode>,
+    /// A grid of questions: one row for each, with source columns `$question` and `$score`.
+    pub unpivot: Option<Unpivot>,
+    /// What a cell that does not fit its column does.
+    #[serde(default)]
+    pub on_bad_cell: BadCell,
+}
+
+/// Rows of a header.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum HeaderRows {
+    /// One row.
+    One(u32),
+    /// Several, joined by `/`.
+    Several(Vec<u32>),
+}
+
+impl Default for HeaderRows {
+    fn default() -> Self {
+        HeaderRows::One(1)
+    }
+}
+
+impl HeaderRows {
+    /// Row numbers from 0.
+    pub(crate) fn numbers(&self) -> Result<Vec<u32>> {
+        let rows = match self {
+            HeaderRows::One(row) => vec![*row],
+            HeaderRows::Several(rows) => rows.clone(),
+        };
+        let numbers: Vec<u32> = rows.iter().filter_map(|row| row.checked_sub(1)).collect();
+        if numbers.is_empty() || numbers.len() != rows.len() || numbers.windows(2).any(|w| w.first() >= w.last()) {
+            return Err(
+                Error::usage("`header_rows` are not row numbers").expected("rising numbers from 1 on, such as [4, 5]")
+            );
+        }
+        Ok(numbers)
+    }
+}
+
+/// `[source.explode]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explode {
+    /// The column's header.
+    pub column: String,
+    /// What stands between answers.
+    #[serde(default = "comma")]
+    pub separator: String,
+}
+
+fn comma() -> String {
+    ",".to_owned()
+}
+
+/// `[source.unpivot]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unpivot {
+    /// Headers of the grid's questions.
+    pub columns: Vec<String>,
+}
+
+/// What a cell that does not fit its column does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BadCell {
+    /// The respondent goes to quarantine.
+    #[default]
+    Reject,
+    /// The cell becomes NULL, and is counted in the log.
+    Null,
+}
+
+/// Survey workbooks below the project's folder.
+pub struct SurveySource {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: SurveyConfig,
+    pub(crate) header_rows: Vec<u32>,
+    pub(crate) contract: Arc<Contract>,
+    pub(crate) environment: SourceEnvironment,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Payload {
+    path: std::path::PathBuf,
+    version: String,
+    quarter: Option<String>,
+}
+
+impl SurveySource {
+    /// A source of `contract`'s rows.
+    ///
+    /// # Errors
+    /// When the configuration contradicts itself, or a column has a type that a cell cannot give.
+    pub fn new(config: SurveyConfig, contract: Arc<Contract>, environment: SourceEnvironment) -> Result<Self> {
+        RowsBuilder::new(&contract)?;
+        let header_rows = config.header_rows.numbers()?;
+        if config.explode.is_some() && config.unpivot.is_some() {
+            return Err(Error::usage("a job either explodes a column or unpivots a grid")
+                .help("make two jobs, each with a table of its own"));
+        }
+        Ok(Self { shared: Arc::new(Shared { config, header_rows, contract, environment }) })
+    }
+
+    fn split(&self, file: &InputFile) -> Result<Split> {
+        let quarter = quarter::of_name(&file.object.name);
+        if self.shared.config.quarter_from_name && quarter.is_none() {
+            return Err(Error::bad_input("the file's name tells no quarter")
+                .at(&file.object.name)
+                .expected(quarter::EXAMPLES));
+        }
+        let payload = Payload { path: file.path.clone(), version: file.object.version.clone(), quarter };
+        Ok(Split {
+            name: file.object.name.clone(),
+            bytes: file.object.bytes,
+            payload: serde_json::to_value(payload).map_err(|e| Error::bug("a split cannot be stored").caused_by(e))?,
+        })
+    }
+}
+
+#[async_trait]
+impl Source for SurveySource {
+    fn describe(&self) -> String {
+        format!("workbooks {}", self.shared.config.files)
+    }
+
+    async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
+        let mut known: BTreeMap<String, String> = match since {
+            None => BTreeMap::new(),
+            Some(bookmark) => serde_json::from_value(bookmark.0.clone())
+                .map_err(|_| Error::bug("the bookmark of the last run is not one of workbooks"))?,
+        };
+        let files = matching_files(&self.shared.environment.project_root, &self.shared.config.files)?;
+        let mut plan = Plan::default();
+        let mut objects: Vec<InputObject> = Vec::new();
+        // Excel leaves such files beside open workbooks.
+        for file in
+            files.into_iter().filter(|f| !f.path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("~$")))
+        {
+            if known.get(&file.object.name) == Some(&file.object.version) {
+                continue;
+            }
+            for column in headers(&self.shared, &file.path, &file.object.name)?.unread {
+                if !plan.unread_columns.contains(&column) {
+                    plan.unread_columns.push(column);
+                }
+            }
+            plan.splits.push(self.split(&file)?);
+            objects.push(file.object);
+        }
+        plan.identity = identity_of(&objects);
+        known.extend(objects.iter().map(|o| (o.name.clone(), o.version.clone())));
+        plan.bookmark = Some(Bookmark(
+            serde_json::to_value(known).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))?,
+        ));
+        plan.objects = objects;
+        Ok(plan)
+    }
+
+    async fn open(&self, split: &Split) -> Result<ItemStream> {
+        let payload: Payload = serde_json::from_value(split.payload.clone())
+            .map_err(|_| Error::bug("the split is not one of a workbook").at(&split.name))?;
+        check_pin(&self.shared.environment.project_root, payload.path.clone(), &payload.version)?;
+        let (sender, receiver) = channel::<Result<SourceItem>>(2);
+        let (shared, name) = (Arc::clone(&self.shared), split.name.clone());
+        std::thread::spawn(move || {
+            let read = || {
+                let mut book = open_workbook(&payload.path, &name)?;
+                Reader::new(&shared, &mut book, &name, payload.quarter.as_deref())?.read(book, &sender)
+            };
+            if let Err(error) = read() {
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        Ok(futures::stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|item| (item, receiver))
+        })
+        .boxed())
+    }
+}
