@@ -10,19 +10,13 @@ use crate::support::{command, count, lakegate, shop};
 
 fn files_below(folder: &Path) -> usize {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    entries
-        .map(|e| e.unwrap().path())
-        .map(|p| if p.is_dir() { files_below(&p) } else { 1 })
-        .sum()
+    entries.map(|e| e.unwrap().path()).map(|p| if p.is_dir() { files_below(&p) } else { 1 }).sum()
 }
 
 /// Kills a run with `signal` after `delay`; whether it was still running then.
 fn interrupted(project: &Path, signal: &str, delay: Duration) -> (bool, i32) {
-    let mut child = command(project, &["run", "clicks", "orders"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command(project, &["run", "clicks", "orders"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(delay);
     let running = child.try_wait().unwrap().is_none();
     if running {

@@ -6,8 +6,13 @@ use lakegate_sample_shop::Options;
 
 use crate::support::{count, lakegate, python, report, repository, run_python, shop};
 
-const REPORTS: [&str; 5] =
-    ["channel_by_age_band", "category_sales", "category_sales_by_age_band", "category_sales_and_reviews", "hourly_clicks"];
+const REPORTS: [&str; 5] = [
+    "channel_by_age_band",
+    "category_sales",
+    "category_sales_by_age_band",
+    "category_sales_and_reviews",
+    "hourly_clicks",
+];
 
 fn tiny() -> Options {
     Options { scale: 0.002, ..Options::default() }
@@ -15,7 +20,8 @@ fn tiny() -> Options {
 
 fn assert_equal_to_oracle(project: &Path) {
     let Some(python) = python() else { return };
-    let oracle = run_python(&python, &repository().join("tests/oracle/shop.py"), &[project.to_str().unwrap()]).expect_code(0);
+    let oracle =
+        run_python(&python, &repository().join("tests/oracle/shop.py"), &[project.to_str().unwrap()]).expect_code(0);
     let expected = oracle.json();
     for name in REPORTS {
         let found = report(project, name);
@@ -24,7 +30,11 @@ fn assert_equal_to_oracle(project: &Path) {
         assert_eq!(found.len(), wanted.len(), "{name}: number of rows");
         for (row, want) in found.iter().zip(wanted) {
             for (column, value) in want.as_object().unwrap() {
-                assert!(same(&row[column], value), "{name}: {column} is {} here and {value} in the oracle", row[column]);
+                assert!(
+                    same(&row[column], value),
+                    "{name}: {column} is {} here and {value} in the oracle",
+                    row[column]
+                );
             }
         }
     }
@@ -103,9 +113,16 @@ fn every_reader_sees_the_same_rows() {
 fn the_demo_command_does_it_all() {
     let folder = tempfile::tempdir().unwrap();
     let outcome = lakegate(folder.path(), &["demo", "--dir", "shop", "--scale", "0.002"]).expect_code(0);
-    for title in ["연령대별 유입 경로", "카테고리별 판매", "연령대별 카테고리 판매량", "카테고리별 판매 및 리뷰", "시간대별 클릭스트림"] {
+    for title in [
+        "연령대별 유입 경로",
+        "카테고리별 판매",
+        "연령대별 카테고리 판매량",
+        "카테고리별 판매 및 리뷰",
+        "시간대별 클릭스트림",
+    ] {
         assert!(outcome.stdout.contains(title), "{title} is missing:\n{}", outcome.stdout);
     }
-    let csv = lakegate(folder.path(), &["--project", "shop", "report", "category_sales", "--format", "csv"]).expect_code(0);
+    let csv =
+        lakegate(folder.path(), &["--project", "shop", "report", "category_sales", "--format", "csv"]).expect_code(0);
     assert!(csv.stdout.lines().count() > 1);
 }

@@ -37,7 +37,9 @@ fn canaries_planted_in_sensitive_columns_are_found_nowhere() {
 #[test]
 fn the_search_finds_a_canary_once_a_treatment_is_switched_off() {
     let Some(python) = python() else { return };
-    for (file, column) in [("schemas/users.toml", "email"), ("schemas/clicks.toml", "ip"), ("schemas/reviews.toml", "body")] {
+    for (file, column) in
+        [("schemas/users.toml", "email"), ("schemas/clicks.toml", "ip"), ("schemas/reviews.toml", "body")]
+    {
         let folder = canary_shop();
         switch_off(&folder.path().join(file), column);
         // The guard would close the gate over what is now in plain sight; here it must not help.

@@ -6,7 +6,9 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::options::JsonReadOptions;
 use datafusion::error::DataFusionError;
-use datafusion::prelude::{CsvReadOptions, DataFrame, ParquetReadOptions, SessionConfig, SessionContext, coalesce, col, lit};
+use datafusion::prelude::{
+    CsvReadOptions, DataFrame, ParquetReadOptions, SessionConfig, SessionContext, coalesce, col, lit,
+};
 use lakegate_contract::{Error, Result};
 
 /// What a file holds, by the ending of its name.
@@ -125,13 +127,16 @@ fn kind_of_name(file: &Path) -> Option<(Kind, String, bool)> {
 }
 
 fn first_known_file(folder: &Path) -> Result<PathBuf> {
-    let unreadable = |e: std::io::Error| Error::usage(format!("the folder cannot be read: {}", e.kind())).at(folder.display().to_string());
+    let unreadable = |e: std::io::Error| {
+        Error::usage(format!("the folder cannot be read: {}", e.kind())).at(folder.display().to_string())
+    };
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder).map_err(unreadable)?.filter_map(|e| e.ok().map(|e| e.path())).collect();
     entries.sort();
-    entries.into_iter().find(|p| kind_of_name(p).is_some()).ok_or_else(|| {
-        Error::usage("the folder holds no Parquet, CSV or JSON file").at(folder.display().to_string())
-    })
+    entries
+        .into_iter()
+        .find(|p| kind_of_name(p).is_some())
+        .ok_or_else(|| Error::usage("the folder holds no Parquet, CSV or JSON file").at(folder.display().to_string()))
 }
 
 #[cfg(test)]
@@ -152,7 +157,8 @@ mod tests {
         std::fs::write(&file, "n,s\n1,a\n,\n3,\"line\nbreak\"\n").unwrap();
         let context = session();
         register(&context, "primary", &file).await.unwrap();
-        let counted = context.sql("SELECT count(*), count(n), count(s) FROM primary").await.unwrap().collect().await.unwrap();
+        let counted =
+            context.sql("SELECT count(*), count(n), count(s) FROM primary").await.unwrap().collect().await.unwrap();
         let text = arrow::util::pretty::pretty_format_batches(&counted).unwrap().to_string();
         assert!(text.contains("| 3        | 2"), "{text}");
         assert!(text.contains("| 3                |"), "{text}");

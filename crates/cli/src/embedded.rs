@@ -74,9 +74,9 @@ pub fn write_files(folder: &Path, files: &[EmbeddedFile]) -> Result<()> {
             continue;
         }
         let parent = path.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent)
-            .and_then(|()| std::fs::write(&path, text))
-            .map_err(|e| Error::unavailable(format!("the file cannot be written: {}", e.kind())).at(path.display().to_string()))?;
+        std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text)).map_err(|e| {
+            Error::unavailable(format!("the file cannot be written: {}", e.kind())).at(path.display().to_string())
+        })?;
     }
     Ok(())
 }

@@ -1,2 +1,63 @@
-//! The lakegate binary.
-fn main() {}
+//! The `lakegate` program.
+
+mod arguments;
+mod commands;
+mod context;
+mod dataset;
+mod embedded;
+mod errors;
+mod logging;
+mod output;
+mod progress;
+mod sources;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use lakegate_contract::{Class, Error, Result};
+
+use crate::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.global.verbose, arguments.global.json);
+    let as_json = arguments.global.json;
+    match run(arguments) {
+        Ok(code) => code,
+        // `lakegate … | head` closes the pipe: that is no failure of ours.
+        Err(error) if error.found().contains("broken pipe") => ExitCode::SUCCESS,
+        Err(error) => {
+            output::warn(&errors::render(&error));
+            if as_json {
+                let _ = output::print_json(&serde_json::json!({ "error": errors::to_json(&error) }));
+            }
+            ExitCode::from(error.class().exit_code())
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Class::Unavailable, format!("threads cannot be started: {}", e.kind())))?;
+    let result = runtime.block_on(dispatch(arguments));
+    // Threads that still read for an interrupted run are not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Demo(demo) => commands::demo::run(demo, global).await,
+        Command::Init(init) => commands::init::run(init, global),
+        Command::Check => commands::check::run(global),
+        Command::Plan(plan) => commands::plan::run(plan, global).await,
+        Command::Run(run) => commands::run::run(run, global).await,
+        Command::Report(report) => commands::report::run(report, global).await,
+        Command::Query(query) => commands::query::run(query, global).await,
+        Command::Quality(quality) => commands::quality::run(quality, global.json).await,
+        Command::Runs(runs) => commands::runs::run(runs, global).await,
+    }
+}

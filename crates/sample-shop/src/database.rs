@@ -26,10 +26,10 @@ CREATE TABLE reviews (review_id INTEGER PRIMARY KEY, product_id INTEGER NOT NULL
     rating INTEGER NOT NULL, body TEXT NOT NULL, created_at TEXT NOT NULL);
 ";
 
-type Done = dyn Fn(Progress) + Sync;
+type Done<'a> = dyn Fn(Progress) + Sync + 'a;
 
 /// Makes the database anew.
-pub(crate) fn generate(path: &Path, sizes: &Sizes, options: &Options, progress: &Done) -> Result<()> {
+pub(crate) fn generate(path: &Path, sizes: &Sizes, options: &Options, progress: &Done<'_>) -> Result<()> {
     if path.exists() {
         std::fs::remove_file(path).map_err(|e| unwritable(&e, path))?;
     }
@@ -38,7 +38,7 @@ pub(crate) fn generate(path: &Path, sizes: &Sizes, options: &Options, progress: 
     })
 }
 
-fn fill(path: &Path, sizes: &Sizes, options: &Options, progress: &Done) -> rusqlite::Result<()> {
+fn fill(path: &Path, sizes: &Sizes, options: &Options, progress: &Done<'_>) -> rusqlite::Result<()> {
     let mut connection = Connection::open(path)?;
     connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE")?;
     connection.execute_batch(TABLES)?;
@@ -58,7 +58,7 @@ fn tell(progress: &Done, part: &'static str, done: u64, all: u64) {
     }
 }
 
-fn users(connection: &Connection, sizes: &Sizes, options: &Options, progress: &Done) -> rusqlite::Result<()> {
+fn users(connection: &Connection, sizes: &Sizes, options: &Options, progress: &Done<'_>) -> rusqlite::Result<()> {
     let mut random = Random::new(options.seed, 1);
     let mark = options.canary.as_deref().unwrap_or_default();
     let mut insert = connection.prepare("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
@@ -155,7 +155,7 @@ fn orders(
     Ok(())
 }
 
-fn reviews(connection: &Connection, sizes: &Sizes, options: &Options, progress: &Done) -> rusqlite::Result<()> {
+fn reviews(connection: &Connection, sizes: &Sizes, options: &Options, progress: &Done<'_>) -> rusqlite::Result<()> {
     let mut random = Random::new(options.seed, 4);
     let mark = options.canary.as_deref().unwrap_or_default();
     let mut insert = connection.prepare("INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?)")?;

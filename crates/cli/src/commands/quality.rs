@@ -107,14 +107,16 @@ async fn write_bad_rows(context: &SessionContext, ruleset: &Ruleset, schema: Sch
     let names = rules.rules();
     let failure = |e: datafusion::error::DataFusionError| Error::bad_input("the data cannot be read").caused_by(e);
     let mut batches = context.table("primary").await.map_err(failure)?.execute_stream().await.map_err(failure)?;
-    let file = File::create(path)
-        .map_err(|e| Error::unavailable(format!("the file cannot be written: {}", e.kind())).at(path.display().to_string()))?;
+    let file = File::create(path).map_err(|e| {
+        Error::unavailable(format!("the file cannot be written: {}", e.kind())).at(path.display().to_string())
+    })?;
     let mut csv = CsvOutput::new(file);
     let mut count = 0;
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(failure)?;
         let verdict = rules.judge(&batch)?;
-        let refused = arrow::compute::not(&verdict.passed).map_err(|e| Error::bug("a verdict cannot be inverted").caused_by(e))?;
+        let refused = arrow::compute::not(&verdict.passed)
+            .map_err(|e| Error::bug("a verdict cannot be inverted").caused_by(e))?;
         if refused.true_count() == 0 {
             continue;
         }

@@ -1,0 +1,11 @@
+//! One module a command.
+
+pub mod check;
+pub mod demo;
+pub mod init;
+pub mod plan;
+pub mod quality;
+pub mod query;
+pub mod report;
+pub mod run;
+pub mod runs;

@@ -1,0 +1,19 @@
+//! `lakegate query`: one SELECT over the lake.
+
+use std::process::ExitCode;
+
+use lakegate_contract::Result;
+use lakegate_reports::LocalEngine;
+
+use crate::arguments::{GlobalArguments, QueryArguments};
+use crate::commands::report::show;
+use crate::context;
+
+/// Runs a statement and prints its rows.
+pub async fn run(arguments: &QueryArguments, global: &GlobalArguments) -> Result<ExitCode> {
+    let project = context::project(global)?;
+    let engine = LocalEngine::new(context::lake(&project)?, project.memory_limit());
+    let result = engine.query(&arguments.sql).await?;
+    show(&result, &arguments.output, global, None)?;
+    Ok(ExitCode::SUCCESS)
+}

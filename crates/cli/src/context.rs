@@ -1,0 +1,92 @@
+//! What commands make of the global options: the project, its lake, its jobs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lakegate_contract::{Error, Result};
+use lakegate_lake::Lake;
+use lakegate_pipeline::{JobContext, JobFile, Project, Source};
+use lakegate_quality::{Ruleset, check, parse};
+
+use crate::arguments::GlobalArguments;
+use crate::sources;
+
+/// The project's folder: the one that was named, or found from here.
+pub fn project_root(global: &GlobalArguments) -> Result<PathBuf> {
+    match &global.project {
+        Some(folder) if folder.join("lakegate.toml").is_file() => folder.canonicalize().map_err(|e| {
+            Error::usage(format!("the folder cannot be opened: {}", e.kind())).at(folder.display().to_string())
+        }),
+        Some(folder) => Err(Error::usage("the folder has no lakegate.toml")
+            .at(folder.display().to_string())
+            .help("make a project with `lakegate init DIR`, or try `lakegate demo`")),
+        None => Project::find(
+            &std::env::current_dir().map_err(|e| Error::usage(format!("there is no working folder: {}", e.kind())))?,
+        ),
+    }
+}
+
+/// The project that the options name.
+pub fn project(global: &GlobalArguments) -> Result<Project> {
+    let root = project_root(global)?;
+    let project = Project::load(&root, global.env.as_deref()).map_err(|e| relative(e, &root))?;
+    project.jobs.iter().try_for_each(|job| sources::check(job).map_err(|e| relative(e, &root)))?;
+    Ok(project)
+}
+
+/// Places are shown relative to the project, as people write them.
+pub fn relative(error: Error, root: &std::path::Path) -> Error {
+    let root = format!("{}/", root.display());
+    match error.place().map(|place| place.replace(&root, "")) {
+        Some(place) => error.at(place),
+        None => error,
+    }
+}
+
+/// The project's lake.
+pub fn lake(project: &Project) -> Result<Lake> {
+    Lake::open(&project.lake_location()?)
+}
+
+/// The ruleset of a job's table, parsed and checked against the table's contract.
+pub fn ruleset(project: &Project, job: &JobFile) -> Result<(Option<Ruleset>, Vec<Error>)> {
+    let Some((text, path)) = project.ruleset(&job.definition.table)? else { return Ok((None, Vec::new())) };
+    let shown = path.strip_prefix(&project.root).unwrap_or(&path).display().to_string();
+    let ruleset = parse(&text, &shown)?;
+    let contract = project.contract(&job.definition.table)?;
+    let mut fields: Vec<_> = contract.published_schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+    for (field, data_type) in contract.partition_columns() {
+        if !fields.iter().any(|f| f.name() == field.name.as_str()) {
+            fields.push(arrow::datatypes::Field::new(field.name.as_str(), data_type.to_arrow(), true));
+        }
+    }
+    let problems = check(&ruleset, &arrow::datatypes::Schema::new(fields), None);
+    Ok((Some(ruleset), problems))
+}
+
+/// A job ready to run.
+pub fn job(project: &Project, lake: &Lake, name: &str) -> Result<(JobContext, Arc<dyn Source>)> {
+    let file = project
+        .jobs
+        .iter()
+        .find(|job| job.definition.name.as_str() == name)
+        .ok_or_else(|| Error::bug(format!("job `{name}` is gone")))?;
+    let contract = project.contract(&file.definition.table)?;
+    let (ruleset, problems) = ruleset(project, file)?;
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem);
+    }
+    let source = sources::build(project, file, &contract)?;
+    let context = JobContext {
+        definition: file.definition.clone(),
+        job_text: file.text().to_owned(),
+        contract,
+        ruleset,
+        time_zone: project.time_zone,
+        keys: project.keys()?,
+        lake: lake.clone(),
+        workers: project.workers(),
+        memory_limit: project.memory_limit(),
+    };
+    Ok((context, source))
+}

@@ -1,0 +1,27 @@
+//! Logs, on standard error.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Starts logging: warnings by default, more with `-v`. Crates that may log what they read stay silent below warnings,
+/// whatever is asked: their traces could show values that redaction would have removed.
+pub fn start(verbose: u8, as_json: bool) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let ours = [
+        "lakegate",
+        "lakegate_pipeline",
+        "lakegate_lake",
+        "lakegate_source_rds",
+        "lakegate_source_survey",
+        "lakegate_source_clicks",
+    ];
+    let filter = ours.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"));
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    // A second start, as in tests, changes nothing.
+    let _ = if as_json { builder.json().finish().try_init() } else { builder.with_target(false).finish().try_init() };
+}
