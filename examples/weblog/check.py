@@ -14,7 +14,8 @@ import sys
 import duckdb
 
 HERE = pathlib.Path(__file__).parent
-LINE = r'^(\S+) \S+ \S+ \[([^\]]+)\] "[^"]*" (\d{3}) '
+# One line of the log is cut off within its user agent: lakegate quarantines it, so it is left out here too.
+LINE = r'^(\S+) \S+ \S+ \[([^\]]+)\] "(?:[^"\\]|\\.)*" (\d{3}) \S+ "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*"$'
 EXPECTED = f"""
     with line as (
         select regexp_extract(line, '{LINE}', 1) as ip, regexp_extract(line, '{LINE}', 3)::int as status,
@@ -23,7 +24,7 @@ EXPECTED = f"""
     select date_trunc('hour', ts), count(*), count(distinct ip),
         count(*) filter (status between 200 and 299), count(*) filter (status between 300 and 399),
         count(*) filter (status between 400 and 499), count(*) filter (status between 500 and 599)
-    from line group by 1 order by 1"""
+    from line where ip <> '' group by 1 order by 1"""
 
 
 def main(lakegate, data):

@@ -75,14 +75,13 @@ fn a_contract_column_that_the_source_lacks_is_bad_input() {
 fn values_of_a_wrong_type_close_the_gate_and_are_not_shown() {
     let folder = loaded();
     let database = rusqlite::Connection::open(folder.path().join("data/shop.db")).unwrap();
-    database
-        .execute("UPDATE categories SET category_id = 'hunter2-' || category_id WHERE category_id % 2 = 0", [])
-        .unwrap();
+    database.execute("UPDATE products SET price = 'hunter2-' || price WHERE product_id % 2 = 0", []).unwrap();
     drop(database);
-    let before = count(folder.path(), "categories");
-    let outcome = lakegate(folder.path(), &["run", "categories"]).expect_code(3);
+    let before = count(folder.path(), "products");
+    let outcome = lakegate(folder.path(), &["run", "products"]).expect_code(3);
+    assert!(outcome.stderr.contains("text where decimal(12,2) was expected"), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
-    assert_eq!(count(folder.path(), "categories"), before);
+    assert_eq!(count(folder.path(), "products"), before);
 }
 
 #[test]

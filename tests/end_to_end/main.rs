@@ -3,6 +3,8 @@
 //! `./test.sh` sets what they need: `LAKEGATE_TEST_PYTHON` (independent readers) and `LAKEGATE_TEST_POSTGRES`. A test whose
 //! needs are not set says so and passes.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod bad_input;
 mod command_line;
 mod crash;

@@ -58,7 +58,7 @@ impl Lake {
             match self.attempt(&delta, staged, &files, info).await? {
                 Attempt::Committed(version) => {
                     self.finish_append(staged).await;
-                    return Ok(published(staged, version)?);
+                    return published(staged, version);
                 }
                 Attempt::Lost(error) => last = error,
             }

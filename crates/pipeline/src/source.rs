@@ -104,6 +104,7 @@ pub struct Rejected {
 
 /// What an open split yields.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every item is a batch")]
 pub enum SourceItem {
     /// Rows, with the columns of the contract's source schema.
     Batch(RawBatch),

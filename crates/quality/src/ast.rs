@@ -65,7 +65,7 @@ impl Rule {
 /// A rule or a combination of rules.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Node {
-    Leaf(Leaf),
+    Leaf(Box<Leaf>),
     And(Vec<Node>),
     Or(Vec<Node>),
 }
@@ -73,7 +73,7 @@ pub(crate) enum Node {
 impl Node {
     pub(crate) fn leaves(&self) -> Vec<&Leaf> {
         match self {
-            Node::Leaf(leaf) => vec![leaf],
+            Node::Leaf(leaf) => vec![leaf.as_ref()],
             Node::And(nodes) | Node::Or(nodes) => nodes.iter().flat_map(Node::leaves).collect(),
         }
     }

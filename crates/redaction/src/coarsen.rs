@@ -33,7 +33,7 @@ pub(crate) fn mask(column: &ArrayRef, last: usize) -> ArrayRef {
 /// The first `characters` characters of each value.
 pub(crate) fn prefix(column: &ArrayRef, characters: usize) -> ArrayRef {
     let values = column.as_string::<i32>();
-    let mut out = StringBuilder::with_capacity(values.len(), values.len() * characters);
+    let mut out = StringBuilder::with_capacity(values.len(), values.value_data().len());
     for value in values {
         out.append_option(value.map(|v| match v.char_indices().nth(characters) {
             Some((end, _)) => v.get(..end).unwrap_or_default(),
@@ -100,7 +100,9 @@ pub(crate) fn band(column: &ArrayRef, edges: &[i64], labels: &[String], as_of: O
         (DataType::Decimal128(_, scale), None) => {
             let unit = 10i128.pow(u32::from(scale.unsigned_abs()));
             for value in column.as_primitive::<Decimal128Type>() {
-                put(value.map(|v| edges.partition_point(|edge| i128::from(*edge) * unit <= v)));
+                // An edge that overflows at this scale lies beyond every value.
+                let reached = |edge: &i64, v| i128::from(*edge).checked_mul(unit).is_some_and(|edge| edge <= v);
+                put(value.map(|v| edges.partition_point(|edge| reached(edge, v))));
             }
         }
         (other, _) => return Err(Error::bug(format!("band over a column of type {other}"))),

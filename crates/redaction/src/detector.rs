@@ -30,7 +30,7 @@ static PHONE: Shape = shape!(
 static RESIDENT_REGISTRATION_NUMBER: Shape = shape!(r"\d{6}[ ]?-?[ ]?[1-8]\d{6}", is_resident_registration_number);
 
 static CARD_NUMBER: Shape =
-    shape!(r"[3-6]\d{3}(?:[ \-]?\d{4}){2}[ \-]?\d{1,7}|3[47]\d{2}[ \-]?\d{6}[ \-]?\d{5}", is_card_number);
+    shape!(r"[2-6]\d{3}(?:[ \-]?\d{4}){2}[ \-]?\d{1,7}|3[47]\d{2}[ \-]?\d{6}[ \-]?\d{5}", is_card_number);
 
 fn shape_of(detector: Detector) -> &'static Shape {
     match detector {
@@ -138,6 +138,8 @@ mod tests {
             (Detector::CardNumber, "4111111111111111"),
             (Detector::CardNumber, "5500-0055-5555-5559"),
             (Detector::CardNumber, "378282246310005"),
+            (Detector::CardNumber, "3000 4111 1111 1111 1111"),
+            (Detector::CardNumber, "2221000000000009"),
         ] {
             assert!(detects(detector, text), "{} in {text}", detector.as_str());
         }

@@ -145,7 +145,7 @@ fn milliseconds(column: &ArrayRef) -> ArrayRef {
     if values.values().iter().all(|v| v % 1000 == 0) {
         return Arc::clone(column);
     }
-    let cut: TimestampMicrosecondArray = values.unary(|v| v - v.rem_euclid(1000));
+    let cut: TimestampMicrosecondArray = values.unary(|v| v.saturating_sub(v.rem_euclid(1000)));
     match values.data_type() {
         DataType::Timestamp(_, Some(zone)) => Arc::new(cut.with_timezone(Arc::clone(zone))),
         _ => Arc::new(cut),

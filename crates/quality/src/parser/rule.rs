@@ -78,7 +78,7 @@ impl Cursor<'_> {
         };
         self.refuse_condition(&leaf)?;
         let labels = self.after_condition(&mut leaf, constants)?;
-        Ok((Node::Leaf(leaf), labels))
+        Ok((Node::Leaf(Box::new(leaf)), labels))
     }
 
     fn rule_type(&mut self) -> Result<&'static RuleType> {
