@@ -9,3 +9,6 @@ mod source;
 mod workbook;
 
 pub use source::{BadCell, Explode, HeaderRows, SurveyConfig, SurveySource, Unpivot};
+
+#[cfg(test)]
+mod tests;

@@ -357,3 +357,6 @@ fn digest(texts: &[&str]) -> String {
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! Runs over an in-memory source and a lake in a temporary folder.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use lakegate_contract::{Class, Contract, Error, JobName, Result, TableName};
+use lakegate_lake::Lake;
+use lakegate_quality::parse;
+use lakegate_redaction::{KeyRing, OriginUnit, RawBatch};
+
+use super::{Cancellation, JobContext, JobReport, RunOptions, Trigger, run_job};
+use crate::memory::MemorySource;
+use crate::source::{Bookmark, ItemStream, Plan, Rejected, Source, SourceItem, Split};
+use crate::{BadRowLimit, Gate, GuardMode, JobDefinition, LoadMode, Outcome, RowMode, Silent};
+
+const CONTRACT: &str = r#"
+key = ["id"]
+columns = [
+  { name = "id", type = "bigint", nullable = false },
+  { name = "status", type = "string" },
+  { name = "email", type = "string", treatment = "drop" },
+]"#;
+const RULES: &str = "Rules = [ ColumnValues \"status\" in [\"paid\", \"lost\"], RowCount > 1, IsPrimaryKey \"id\" ]";
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    context: JobContext,
+    options: RunOptions,
+}
+
+fn fixture(mode: LoadMode, gate: Gate, rules: &str) -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let definition = JobDefinition {
+        name: JobName::new("orders").unwrap(),
+        description: None,
+        table: TableName::new("orders").unwrap(),
+        mode,
+        after: Vec::new(),
+        schedule: None,
+        max_duration: None,
+        gate,
+        source_kind: "memory".to_owned(),
+    };
+    let context = JobContext {
+        definition,
+        job_text: String::new(),
+        contract: Arc::new(Contract::parse(CONTRACT, "schemas/orders.toml").unwrap()),
+        ruleset: Some(parse(rules, "quality-rules/orders.dqdl").unwrap()),
+        time_zone: chrono_tz::UTC,
+        keys: KeyRing::new(),
+        lake: Lake::open(folder.path().join("lake").to_str().unwrap()).unwrap(),
+        workers: 2,
+        memory_limit: 64 << 20,
+    };
+    let options = RunOptions {
+        force: false,
+        trigger: Trigger::Manual,
+        cancellation: Cancellation::default(),
+        progress: Arc::new(Silent),
+    };
+    Fixture { _folder: folder, context, options }
+}
+
+fn lenient() -> Gate {
+    Gate { max_bad_rows: BadRowLimit::Percent(60.0), ..Gate::default() }
+}
+
+fn batch(rows: &[(Option<i64>, &str)]) -> RecordBatch {
+    let ids: ArrayRef = Arc::new(rows.iter().map(|r| r.0).collect::<Int64Array>());
+    let statuses: ArrayRef = Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.1)));
+    let schema = Contract::parse(CONTRACT, "schemas/orders.toml").unwrap().source_schema();
+    RecordBatch::try_new(schema, vec![ids, statuses]).unwrap()
+}
+
+fn good(first: i64, count: i64) -> RecordBatch {
+    batch(&(first..first + count).map(|id| (Some(id), "paid")).collect::<Vec<_>>())
+}
+
+impl Fixture {
+    async fn run(&self, source: impl Source + 'static) -> JobReport {
+        run_job(&self.context, Arc::new(source), &self.options).await
+    }
+
+    async fn published_rows(&self) -> u64 {
+        let head = self.context.lake.head(&self.context.definition.table).await.unwrap();
+        head.map_or(0, |h| h.rows())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_publishes_and_the_next_finds_nothing_to_do() {
+    let fixture = fixture(LoadMode::Replace, Gate::default(), RULES);
+    let source = MemorySource::new("one", vec![good(1, 50), good(51, 50)]);
+    let report = fixture.run(source.clone()).await;
+    assert_eq!(
+        (report.record.outcome, report.record.rows_in, report.record.rows_out),
+        (Outcome::Published, 100, 100),
+        "{report:?}"
+    );
+    assert_eq!(report.record.rules.len(), 2);
+    assert_eq!(report.record.dropped_columns, ["email"]);
+    assert_eq!(fixture.run(source.clone()).await.record.outcome, Outcome::Unchanged);
+    let again = MemorySource::new("two", vec![good(1, 10)]);
+    assert_eq!(fixture.run(again).await.record.outcome, Outcome::Published);
+    assert_eq!(fixture.published_rows().await, 10);
+    let records = fixture.context.lake.system_records("runs", 10).await.unwrap();
+    assert_eq!(records.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_rows_go_to_quarantine_and_too_many_close_the_gate() {
+    let rows = batch(&[(Some(1), "paid"), (Some(2), "hunter2"), (None, "paid"), (Some(4), "paid")]);
+    let rejected = Rejected {
+        object: "memory".into(),
+        part: None,
+        unit: OriginUnit::Row,
+        start: 9,
+        end: 10,
+        reason: "column id: text where bigint was expected".into(),
+    };
+    let source = MemorySource::new("one", vec![rows]).with_rejected(vec![rejected]);
+    let strict = fixture(LoadMode::Replace, Gate::default(), RULES);
+    let report = strict.run(source.clone()).await;
+    assert_eq!((report.record.outcome, report.record.exit_code), (Outcome::GateClosed, 3));
+    assert_eq!(strict.published_rows().await, 0);
+    let error = report.error.unwrap();
+    assert!(error.found().contains("3 of 5 rows are bad") && !error.to_string().contains("hunter2"), "{error}");
+    let open = fixture(LoadMode::Replace, lenient(), RULES);
+    let report = open.run(source).await;
+    assert_eq!((report.record.rows_out, report.record.rows_quarantined), (2, 3), "{report:?}");
+    assert!(report.record.refused.contains_key("column id is required"));
+    let text = serde_json::to_string(&report.record).unwrap();
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_may_also_be_refused_or_published_with_a_count() {
+    let source = MemorySource::new("one", vec![batch(&[(Some(1), "paid"), (Some(2), "odd"), (Some(3), "paid")])]);
+    let refusing = fixture(LoadMode::Replace, Gate { rows: RowMode::Refuse, ..lenient() }, RULES);
+    assert_eq!(refusing.run(source.clone()).await.record.outcome, Outcome::GateClosed);
+    let publishing = fixture(LoadMode::Replace, Gate { rows: RowMode::Publish, ..Gate::default() }, RULES);
+    let report = publishing.run(source).await;
+    assert_eq!((report.record.rows_out, report.record.rows_flagged, report.record.rows_quarantined), (3, 1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_gate_leaves_the_earlier_version_and_no_files() {
+    let fixture = fixture(LoadMode::Replace, Gate::default(), RULES);
+    fixture.run(MemorySource::new("one", vec![good(1, 10)])).await;
+    let twice = MemorySource::new("two", vec![good(1, 10), good(5, 10)]);
+    let report = fixture.run(twice).await;
+    assert_eq!(report.record.outcome, Outcome::GateClosed);
+    assert!(report.error.unwrap().found().contains("IsPrimaryKey"));
+    assert_eq!(fixture.published_rows().await, 10);
+    let warned = RULES.replace("IsPrimaryKey \"id\"", "IsPrimaryKey \"id\" labels=[\"gate\"=\"warn\"]");
+    let mut fixture = fixture;
+    fixture.context.ruleset = Some(parse(&warned, "r").unwrap());
+    let report = fixture.run(MemorySource::new("two", vec![good(1, 10), good(5, 10)])).await;
+    assert_eq!((report.record.outcome, report.notices.len()), (Outcome::Published, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sensitive_looking_values_close_the_gate_unless_told_otherwise() {
+    let rules = "Rules = [ RowCount > 0 ]";
+    let source = MemorySource::new("one", vec![batch(&[(Some(1), "kim@example.com")])]);
+    let closing = fixture(LoadMode::Replace, Gate::default(), rules);
+    let error = closing.run(source.clone()).await.error.unwrap();
+    assert_eq!(error.class(), Class::GateClosed);
+    assert!(error.found().contains("`status`") && !error.to_string().contains("kim@"), "{error}");
+    let warning = fixture(LoadMode::Replace, Gate { guard: GuardMode::Warn, ..Gate::default() }, rules);
+    assert_eq!(warning.run(source).await.record.outcome, Outcome::Published);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_appending_job_reads_what_is_new() {
+    let fixture = fixture(LoadMode::Append, Gate::default(), RULES);
+    fixture.run(MemorySource::new("one", vec![good(1, 10)])).await;
+    assert_eq!(fixture.run(MemorySource::new("one", vec![good(1, 10)])).await.record.outcome, Outcome::Unchanged);
+    let report = fixture.run(MemorySource::new("one", vec![good(1, 10), good(11, 5)])).await;
+    assert_eq!((report.record.outcome, report.record.rows_in), (Outcome::Published, 5));
+    assert_eq!(fixture.published_rows().await, 15);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_without_rows_is_refused_unless_it_may_be_empty() {
+    let rules = "Rules = [ ColumnCount > 0 ]";
+    let refusing = fixture(LoadMode::Replace, Gate::default(), rules);
+    assert_eq!(refusing.run(MemorySource::new("one", vec![good(1, 0)])).await.record.exit_code, 4);
+    let allowing = fixture(LoadMode::Replace, Gate { allow_empty: true, ..Gate::default() }, rules);
+    assert_eq!(allowing.run(MemorySource::new("one", vec![good(1, 0)])).await.record.outcome, Outcome::Published);
+}
+
+/// A source that breaks its promises.
+struct Broken {
+    /// Records that it claims to have read.
+    claimed: Option<u64>,
+    fails: bool,
+    cancellation: Option<Cancellation>,
+}
+
+#[async_trait]
+impl Source for Broken {
+    fn describe(&self) -> String {
+        "broken".to_owned()
+    }
+
+    async fn plan(&self, _: Option<&Bookmark>) -> Result<Plan> {
+        let split = Split { name: "only".to_owned(), bytes: None, payload: serde_json::Value::Null };
+        Ok(Plan { splits: vec![split], identity: "x".to_owned(), ..Plan::default() })
+    }
+
+    async fn open(&self, _: &Split) -> Result<ItemStream> {
+        let raw = RawBatch::new(good(1, 10), lakegate_redaction::Origin::rows("b", None, 1, 10))?;
+        let mut items = vec![Ok(SourceItem::Batch(raw))];
+        if let Some(cancellation) = &self.cancellation {
+            cancellation.cancel();
+        }
+        if self.fails {
+            items.push(Err(Error::unavailable("the line is dead")));
+        }
+        items.extend(self.claimed.map(|records| Ok(SourceItem::Done { records, bytes: 0 })));
+        Ok(futures::stream::iter(items).boxed())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_breaks_nothing_is_published_and_nothing_is_left() {
+    let cancellation = Cancellation::default();
+    for (source, code) in [
+        (Broken { claimed: Some(11), fails: false, cancellation: None }, 1),
+        (Broken { claimed: None, fails: false, cancellation: None }, 5),
+        (Broken { claimed: Some(10), fails: true, cancellation: None }, 5),
+        (Broken { claimed: Some(10), fails: false, cancellation: Some(cancellation.clone()) }, 130),
+    ] {
+        let mut fixture = fixture(LoadMode::Append, Gate::default(), RULES);
+        if source.cancellation.is_some() {
+            fixture.options.cancellation = cancellation.clone();
+        }
+        let report = fixture.run(source).await;
+        assert_eq!(report.record.exit_code, code, "{report:?}");
+        assert_eq!(fixture.published_rows().await, 0);
+        let lake = fixture.context.lake.folder().unwrap();
+        assert!(!lake.join("staging").exists() || std::fs::read_dir(lake.join("staging")).unwrap().next().is_none());
+        let retry = MemorySource::new("one", vec![good(1, 10)]);
+        fixture.options.cancellation = Cancellation::default();
+        assert_eq!(fixture.run(retry).await.record.outcome, Outcome::Published);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_in_memory_source_holds_the_suite() {
+    let contract = Contract::parse(CONTRACT, "schemas/orders.toml").unwrap();
+    let source = Arc::new(MemorySource::new("one", vec![good(1, 3), good(4, 2)]));
+    assert_eq!(crate::testing::check_source(source, &contract).await.unwrap().rows.len(), 5);
+}
