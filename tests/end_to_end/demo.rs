@@ -128,3 +128,16 @@ fn the_demo_command_does_it_all() {
         lakegate(folder.path(), &["--project", "shop", "report", "category_sales", "--format", "csv"]).expect_code(0);
     assert!(csv.stdout.lines().count() > 1);
 }
+
+#[test]
+fn the_reports_parse_in_athenas_dialect() {
+    let Some(python) = python() else { return };
+    let mut files: Vec<String> = Vec::new();
+    for folder in ["sql", "examples/olist/sql", "examples/weblog/sql"] {
+        for entry in std::fs::read_dir(repository().join(folder)).unwrap() {
+            files.push(entry.unwrap().path().to_str().unwrap().to_owned());
+        }
+    }
+    let arguments: Vec<&str> = files.iter().map(String::as_str).collect();
+    run_python(&python, &repository().join("tests/oracle/athena.py"), &arguments).expect_code(0);
+}
