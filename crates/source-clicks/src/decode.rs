@@ -13,8 +13,9 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use crate::access_log;
 use crate::fields::Members;
-use crate::json::{Fault, JsonDecoder};
+use crate::json::JsonDecoder;
 use crate::reader::Window;
+use crate::scanner::Fault;
 use crate::source::LogFormat;
 
 /// Bytes of text at hand at once.

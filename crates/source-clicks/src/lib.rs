@@ -8,6 +8,7 @@ mod decode;
 mod fields;
 mod json;
 mod reader;
+mod scanner;
 mod source;
 
 pub use source::{ClicksConfig, ClicksSource, LogFormat};
