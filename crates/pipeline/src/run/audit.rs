@@ -40,8 +40,9 @@ impl Attempt<'_> {
     }
 
     fn session(&self) -> Result<SessionContext> {
+        // The engine counts its large tables alone, and what staging has freed may still be held by the allocator.
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_limit(self.context.memory_limit, 1.0)
+            .with_memory_limit(self.context.memory_limit / 4, 1.0)
             .build_arc()
             .map_err(|e| Error::unavailable("the query engine cannot start").caused_by(e.strip_backtrace()))?;
         let config = SessionConfig::new().with_target_partitions(self.context.workers);

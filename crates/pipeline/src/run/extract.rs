@@ -36,8 +36,8 @@ impl Attempt<'_> {
             LoadMode::Append => WriteMode::Append,
         };
         let options = WriterOptions {
-            memory_budget: context.memory_limit / 2,
-            row_group_size: (context.memory_limit / 4).clamp(8 << 20, 64 << 20),
+            memory_budget: context.memory_limit / 3,
+            row_group_size: (context.memory_limit / 8).clamp(8 << 20, 64 << 20),
             lanes: context.workers,
             ..WriterOptions::default()
         };
