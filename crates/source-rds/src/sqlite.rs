@@ -130,7 +130,9 @@ impl SqliteTable {
             connection.query_row(&sql, [], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)));
         let Ok((Some(first), Some(last))) = bounds else { return Ok(vec![None]) };
         let span = last.saturating_sub(first).saturating_add(1);
-        if readers < 2 || span < readers {
+        // A column of that name hides the row ids.
+        let hidden = self.columns(connection).is_ok_and(|names| names.iter().any(|n| n.eq_ignore_ascii_case("rowid")));
+        if readers < 2 || span < readers || hidden {
             return Ok(vec![None]);
         }
         let step = span / readers;

@@ -28,7 +28,9 @@ impl Drop for Connected {
 
 fn parse(url: &Secret) -> Result<Config> {
     // The parser's message may quote the URL.
-    let mut config: Config = url.expose().parse().map_err(|_| {
+    let text =
+        url.expose().replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
+    let mut config: Config = text.parse().map_err(|_| {
         Error::usage("the URL cannot be understood")
             .expected("postgres://user:password@host:5432/database?sslmode=require")
     })?;
@@ -49,11 +51,23 @@ pub(crate) fn server_of(url: &Secret) -> Result<String> {
     Ok(format!("{host}:{port}/{}", config.get_dbname().or(config.get_user()).unwrap_or("?")))
 }
 
-/// Connects. Without `sslmode=require` in the URL the connection is plain: `prefer` would fall back to it silently.
+fn is_local(config: &Config) -> bool {
+    config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        Host::Unix(_) => true,
+    })
+}
+
+/// Connects: with TLS and a checked certificate where the URL says `sslmode=require`, `verify-ca` or `verify-full`; plain to
+/// this machine, or where it says `sslmode=disable`. `prefer` would fall back to plain silently, so it is not used.
 pub(crate) async fn connect(url: &Secret, place: &str) -> Result<Connected> {
     let mut config = parse(url)?;
-    let wants_tls = url.expose().contains("sslmode=require");
-    if !wants_tls {
+    if config.get_ssl_mode() != SslMode::Require {
+        if config.get_ssl_mode() != SslMode::Disable && !is_local(&config) {
+            return Err(Error::usage("the URL does not say whether the connection is encrypted")
+                .at(place)
+                .expected("…?sslmode=require, or sslmode=disable on a network that you trust"));
+        }
         config.ssl_mode(SslMode::Disable);
         let (client, connection) = config.connect(NoTls).await.map_err(|e| failure::postgres(&e, place))?;
         return Ok(Connected { client, driver: tokio::spawn(async move { drop(connection.await) }) });

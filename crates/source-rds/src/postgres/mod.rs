@@ -71,7 +71,6 @@ impl PostgresTable {
     pub(crate) async fn plan(&self) -> Result<Plan> {
         let connected = self.connect().await?;
         let client = &connected.client;
-        let position = self.position(client).await?;
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         client.batch_execute(begin).await.map_err(|e| self.failed(&e))?;
         let row = client.query_one("SELECT pg_export_snapshot()", &[]).await.map_err(|e| self.failed(&e))?;
@@ -80,6 +79,8 @@ impl PostgresTable {
         let found = self.columns(client, facts.oid).await?;
         let names: Vec<String> = found.iter().map(|(name, _, _)| name.clone()).collect();
         let (columns, unread_columns) = self.context.match_columns(&names)?;
+        self.hold(client, &columns, facts.oid).await?;
+        let position = self.position(client, facts.ordinary).await?;
         let types = self.types(&columns, &found)?;
         let payload = Payload { snapshot, columns, types, blocks: None };
         let splits = self.splits(&facts, payload)?;
@@ -103,23 +104,36 @@ impl PostgresTable {
         failure::postgres(error, &self.place())
     }
 
-    /// A position such that equal positions mean that nothing was committed in between: that of the write-ahead log, read
-    /// before the snapshot is taken. It moves with every commit to any table of the server. While a transaction is under way
-    /// its commit may be in the log and not yet visible, so then the position is one that never comes again.
-    async fn position(&self, client: &Client) -> Result<String> {
-        let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_insert_lsn()::text END, \
-                   txid_snapshot_xmin(s) = txid_snapshot_xmax(s), clock_timestamp()::text FROM txid_current_snapshot() AS s";
+    /// A position such that equal positions mean that the same transactions are visible: the snapshot's own text, and when
+    /// the server was started, which a restored copy does not share. Views and foreign tables may change without a
+    /// transaction of this server, and a standby's snapshot does not tell all: then the position never comes again.
+    async fn position(&self, client: &Client, ordinary: bool) -> Result<String> {
+        let sql = "SELECT pg_is_in_recovery(), txid_current_snapshot()::text, pg_postmaster_start_time()::text, clock_timestamp()::text";
         let row = client.query_one(sql, &[]).await.map_err(|e| self.failed(&e))?;
-        let (log, quiet, now): (Option<String>, bool, String) = (row.get(0), row.get(1), row.get(2));
-        Ok(match log {
-            Some(log) if quiet => log,
-            log => format!("{}, busy at {now}", log.unwrap_or_else(|| "standby".to_owned())),
-        })
+        let (standby, snapshot, started, now): (bool, String, String, String) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
+        Ok(if ordinary && !standby { format!("{snapshot} since {started}") } else { format!("at {now}") })
+    }
+
+    /// Locks the table against being truncated or rewritten while the snapshot is used: neither respects snapshots, and the
+    /// table would look empty. A SELECT of the columns takes the lock with no more rights than reading needs.
+    async fn hold(&self, client: &Client, columns: &[String], oid: u32) -> Result<()> {
+        let listed = columns.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", ");
+        let sql = format!("SELECT {listed} FROM {} LIMIT 0", qualified(&self.context.table));
+        client.batch_execute(&sql).await.map_err(|e| self.failed(&e))?;
+        let sql = "SELECT relfilenode = coalesce(pg_relation_filenode(oid), relfilenode) FROM pg_class WHERE oid = $1";
+        let row = client.query_one(sql, &[&oid]).await.map_err(|e| self.failed(&e))?;
+        if row.get(0) {
+            return Ok(());
+        }
+        Err(Error::unavailable("the table was rewritten while the run was planned")
+            .at(self.place())
+            .help("run the job again"))
     }
 
     async fn facts(&self, client: &Client) -> Result<TableFacts> {
         let name = qualified(&self.context.table);
-        let sql = "SELECT c.oid, c.relkind = 'r', pg_relation_size(c.oid), c.reltuples::float8, \
+        let sql = "SELECT c.oid, c.relkind = 'r' AND NOT c.relhassubclass, pg_relation_size(c.oid), c.reltuples::float8, \
                    current_setting('block_size')::int8, current_setting('server_version_num')::int4 \
                    FROM pg_class c WHERE c.oid = to_regclass($1)";
         let Some(row) = client.query_opt(sql, &[&name]).await.map_err(|e| self.failed(&e))? else {
