@@ -37,6 +37,7 @@ start_postgres() {
     (
         cd "$postgres_data"
         as_postgres "$(postgres_bin)/initdb" -D "$postgres_data/db" -U lakegate --auth=trust --encoding=UTF8 --locale=C.UTF-8
+        as_postgres sed -i '1i host all password_user 127.0.0.1/32 scram-sha-256' "$postgres_data/db/pg_hba.conf"
         as_postgres "$(postgres_bin)/pg_ctl" -D "$postgres_data/db" -w -l "$postgres_data/log" \
             -o "-p $port -k $postgres_data -c listen_addresses=127.0.0.1 -c fsync=off" start
     ) >/dev/null

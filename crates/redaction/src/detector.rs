@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use chrono::NaiveDate;
 use lakegate_contract::Detector;
 use regex::Regex;
 
@@ -41,16 +42,30 @@ fn shape_of(detector: Detector) -> &'static Shape {
     }
 }
 
+/// How much a text looks like it holds a value of some kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Likeness {
+    /// Not at all.
+    None,
+    /// It has the shape, and not the check digit: as nine in ten other numbers of that length.
+    Shape,
+    /// In every respect.
+    Value,
+}
+
 /// Whether `text` holds a value of that kind, standing apart from other letters and digits.
-pub(crate) fn detects(detector: Detector, text: &str) -> bool {
+pub(crate) fn likeness(detector: Detector, text: &str) -> Likeness {
     if !could_hold(detector, text) {
-        return false;
+        return Likeness::None;
     }
     let shape = shape_of(detector);
-    let Some(pattern) = shape.pattern.as_ref() else { return false };
+    let Some(pattern) = shape.pattern.as_ref() else { return Likeness::None };
     pattern
         .find_iter(text)
-        .any(|found| stands_apart(text, found.start(), found.end()) && (shape.plausible)(found.as_str()))
+        .filter(|found| stands_apart(text, found.start(), found.end()))
+        .map(|found| if (shape.plausible)(found.as_str()) { Likeness::Value } else { Likeness::Shape })
+        .max()
+        .unwrap_or(Likeness::None)
 }
 
 /// A look at the bytes that spares most values the pattern.
@@ -84,10 +99,12 @@ fn stands_apart(text: &str, start: usize, end: usize) -> bool {
 fn is_resident_registration_number(text: &str) -> bool {
     const WEIGHTS: [u32; 12] = [2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5];
     let digits: Vec<u32> = digits(text).collect();
-    let [_, _, m1, m2, d1, d2, .., check] = digits.as_slice() else { return false };
-    let (month, day) = (m1 * 10 + m2, d1 * 10 + d2);
+    let [y1, y2, m1, m2, d1, d2, century, .., check] = digits.as_slice() else { return false };
+    // 1, 2 (foreigners 5, 6) were born in the 1900s, 3, 4 (7, 8) in the 2000s.
+    let year = if matches!(century % 4, 1 | 2) { 1900 } else { 2000 } + y1 * 10 + y2;
+    let birth = NaiveDate::from_ymd_opt(year.cast_signed(), m1 * 10 + m2, d1 * 10 + d2);
     let sum: u32 = digits.iter().zip(WEIGHTS).map(|(digit, weight)| digit * weight).sum();
-    digits.len() == 13 && (1..=12).contains(&month) && (1..=31).contains(&day) && (11 - sum % 11) % 10 == *check
+    digits.len() == 13 && birth.is_some() && (11 - sum % 11) % 10 == *check
 }
 
 /// Length and Luhn's check digit of a payment card number.
@@ -110,6 +127,10 @@ fn is_card_number(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn detects(detector: Detector, text: &str) -> bool {
+        likeness(detector, text) == Likeness::Value
+    }
 
     #[test]
     fn every_pattern_compiles() {
@@ -156,6 +177,7 @@ mod tests {
             "0009792311464db532ff765bf7b182ae",
             "1234567890123",
             "990101-1234560",
+            "990230-1234563",
             "4111111111111112",
             "129900.00",
             "1700000000000",

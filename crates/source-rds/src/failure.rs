@@ -22,6 +22,11 @@ pub(crate) fn postgres(error: &tokio_postgres::Error, place: &str) -> Error {
         Some(code) if *code == SqlState::UNDEFINED_OBJECT => {
             Error::unavailable("the snapshot of the run is gone").help("run the job again: it will take a new one")
         }
+        // Syntax, undefined and wrong objects; data that a view's own expressions refuse.
+        Some(code) if code.code().starts_with("42") || code.code().starts_with("22") => Error::bad_input(format!(
+            "the database refuses the query, with SQLSTATE {}", code.code()
+        ))
+        .help("https://www.postgresql.org/docs/current/errcodes-appendix.html says what the code means; look at the table or view"),
         Some(code) => Error::unavailable(format!("the database reports SQLSTATE {}", code.code())),
         None if error.is_closed() => Error::unavailable("the connection was closed"),
         None => Error::unavailable(format!("the connection failed: {}", cause_of(error))),

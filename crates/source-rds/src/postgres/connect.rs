@@ -13,6 +13,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that vanishes without a word is noticed after five of these.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A connection that lives as long as this value.
 pub(crate) struct Connected {
@@ -35,6 +37,9 @@ fn parse(url: &Secret) -> Result<Config> {
             .expected("postgres://user:password@host:5432/database?sslmode=require")
     })?;
     config.connect_timeout(CONNECT_TIMEOUT);
+    config.keepalives_idle(KEEPALIVE);
+    config.keepalives_interval(KEEPALIVE);
+    config.keepalives_retries(4);
     config.application_name("lakegate");
     Ok(config)
 }

@@ -21,6 +21,8 @@ use crate::source::TableContext;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// The signature, the flags and the length of the header's extension.
 const HEADER: usize = SIGNATURE.len() + 8;
+/// Flags that a reader must refuse when it does not know them; none is known.
+const CRITICAL_FLAGS: u32 = 0xFFFF_0000;
 
 /// Tuples from bytes, wherever these were cut.
 pub(super) struct CopyDecoder {
@@ -79,7 +81,8 @@ impl CopyDecoder {
     fn read_header(&mut self) -> Result<bool> {
         let Some(head) = self.pending.get(..HEADER) else { return Ok(false) };
         let extension = head.get(HEADER - 4..).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes) as usize;
-        if !head.starts_with(SIGNATURE) {
+        let flags = head.get(SIGNATURE.len()..HEADER - 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes);
+        if !head.starts_with(SIGNATURE) || flags & CRITICAL_FLAGS != 0 {
             return Err(self.broken("the stream does not begin like a binary COPY"));
         }
         if self.pending.len() < HEADER + extension {
@@ -171,11 +174,13 @@ impl CopyDecoder {
 
 enum State {
     Copying,
+    Copied,
     Ending,
     Over,
 }
 
-/// What a COPY yields. It ends with `Done` only when the server has sent the trailer and the end of the command.
+/// What a COPY yields. It ends with `Done` only when the server has sent the trailer and has answered another statement of
+/// the same transaction: the driver drops an error that comes behind the last row.
 pub(super) fn items(
     connected: Connected,
     copied: CopyOutStream,
@@ -189,6 +194,13 @@ pub(super) fn items(
                 State::Over => return None,
                 State::Copying => {}
                 State::Ending => break finish(&mut decoder, &mut state),
+                State::Copied => {
+                    if let Err(error) = connected.client.batch_execute("SELECT 1").await {
+                        break Err(failure::postgres(&error, &place));
+                    }
+                    state = State::Ending;
+                    continue;
+                }
             }
             match decoder.ready(false) {
                 Ok(Some(item)) => break Ok(item),
@@ -202,7 +214,7 @@ pub(super) fn items(
                     }
                 }
                 Some(Err(error)) => break Err(failure::postgres(&error, &place)),
-                None => state = State::Ending,
+                None => state = State::Copied,
             }
         };
         if item.is_err() {
@@ -221,4 +233,93 @@ fn finish(decoder: &mut CopyDecoder, state: &mut State) -> Result<SourceItem> {
     }
     *state = State::Over;
     Ok(SourceItem::Done { records: decoder.records, bytes: decoder.bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray as _;
+    use arrow::datatypes::Int64Type;
+    use lakegate_contract::Contract;
+    use lakegate_pipeline::SourceEnvironment;
+
+    use super::*;
+
+    fn decoder() -> CopyDecoder {
+        let contract = r#"columns = [{ name = "id", type = "bigint" }, { name = "note", type = "string" }]"#;
+        let context = TableContext {
+            contract: Arc::new(Contract::parse(contract, "schemas/t.toml").unwrap()),
+            connection: "shop".into(),
+            table: "t".into(),
+            splits: None,
+            environment: SourceEnvironment {
+                project_root: ".".into(),
+                time_zone: chrono_tz::UTC,
+                connections: Default::default(),
+                batch_rows: 100,
+            },
+        };
+        CopyDecoder::new(Arc::new(context), vec![SourceType::Int8, SourceType::Text], "t".into()).unwrap()
+    }
+
+    /// Header, three rows (one without a note, one with a note that is not UTF-8), trailer.
+    fn stream(flags: u32, trailer: bool) -> Vec<u8> {
+        let mut out = SIGNATURE.to_vec();
+        out.extend(flags.to_be_bytes());
+        out.extend([0, 0, 0, 2, 9, 9]);
+        for (id, note) in [(1i64, Some("한글".as_bytes())), (2, None), (3, Some(b"\xff".as_slice()))] {
+            out.extend([0, 2, 0, 0, 0, 8]);
+            out.extend(id.to_be_bytes());
+            match note {
+                Some(note) => {
+                    out.extend((note.len() as i32).to_be_bytes());
+                    out.extend(note);
+                }
+                None => out.extend((-1i32).to_be_bytes()),
+            }
+        }
+        if trailer {
+            out.extend([0xff, 0xff]);
+        }
+        out
+    }
+
+    #[test]
+    fn a_stream_may_be_cut_anywhere() {
+        let whole = stream(0, true);
+        for cut in 0..=whole.len() {
+            let mut decoder = decoder();
+            for part in [&whole[..cut], &whole[cut..]] {
+                decoder.push(&Bytes::copy_from_slice(part)).unwrap();
+            }
+            assert!(decoder.ended && decoder.records == 3 && decoder.bytes == whole.len() as u64, "cut at {cut}");
+            let Some(SourceItem::Rejected(rejected)) = decoder.ready(true).unwrap() else { panic!("cut at {cut}") };
+            assert_eq!((rejected.len(), rejected[0].start), (1, 3));
+            let Some(SourceItem::Batch(batch)) = decoder.ready(true).unwrap() else { panic!("cut at {cut}") };
+            let columns = batch.expose();
+            assert_eq!(columns.column(0).as_primitive::<Int64Type>().values(), &[1, 2]);
+            let notes: Vec<_> = columns.column(1).as_string::<i32>().iter().collect();
+            assert_eq!(notes, [Some("한글"), None]);
+        }
+    }
+
+    #[test]
+    fn an_early_end_is_an_error() {
+        let whole = stream(0, true);
+        for cut in 0..whole.len() {
+            let mut decoder = decoder();
+            decoder.push(&Bytes::copy_from_slice(&whole[..cut])).unwrap();
+            let error = finish(&mut decoder, &mut State::Ending).unwrap_err();
+            assert!(error.class().retryable(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_copy_or_of_an_unknown_kind_is_refused() {
+        assert!(decoder().push(&Bytes::from(stream(1 << 16, true))).is_err());
+        assert!(decoder().push(&Bytes::from(stream(1, true))).is_ok());
+        assert!(decoder().push(&Bytes::from_static(b"id,note\n1,hello and some more\n")).is_err());
+        let mut narrow = stream(0, true);
+        narrow[HEADER + 3] = 1;
+        assert!(decoder().push(&Bytes::from(narrow)).is_err());
+    }
 }

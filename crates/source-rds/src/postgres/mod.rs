@@ -19,6 +19,9 @@ use connect::{Connected, connect};
 use copy::CopyDecoder;
 use types::SourceType;
 
+/// Every transaction begins so. A server's own limits for idle transactions would end the snapshot in a long run.
+const BEGIN: &str = "SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0; \
+                     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// First version whose planner reads a range of row addresses without reading the rest.
 const RANGE_SCANS_SINCE: i32 = 140_000;
 
@@ -71,8 +74,7 @@ impl PostgresTable {
     pub(crate) async fn plan(&self) -> Result<Plan> {
         let connected = self.connect().await?;
         let client = &connected.client;
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        client.batch_execute(begin).await.map_err(|e| self.failed(&e))?;
+        client.batch_execute(BEGIN).await.map_err(|e| self.failed(&e))?;
         let row = client.query_one("SELECT pg_export_snapshot()", &[]).await.map_err(|e| self.failed(&e))?;
         let snapshot: String = row.get(0);
         let facts = self.facts(client).await?;
@@ -156,10 +158,12 @@ impl PostgresTable {
     }
 
     async fn columns(&self, client: &Client, oid: u32) -> Result<Vec<(String, u32, String)>> {
-        // A domain is read as the type that it is made from; an enumeration as text.
-        let sql = "SELECT a.attname::text, CASE t.typtype WHEN 'd' THEN t.typbasetype WHEN 'e' THEN 25::oid ELSE t.oid END, \
-                   format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
-                   WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+        // A domain is read as the type that it is made from in the end; an enumeration and citext as text.
+        let sql = "WITH RECURSIVE c AS (SELECT attnum, attname::text AS name, atttypid AS type, format_type(atttypid, atttypmod) AS shown \
+                     FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped \
+                   UNION ALL SELECT c.attnum, c.name, t.typbasetype, c.shown FROM c JOIN pg_type t ON t.oid = c.type AND t.typtype = 'd') \
+                   SELECT c.name, CASE WHEN t.typtype = 'e' OR t.typname = 'citext' THEN 25::oid ELSE t.oid END, c.shown \
+                   FROM c JOIN pg_type t ON t.oid = c.type AND t.typtype <> 'd' ORDER BY c.attnum";
         let rows = client.query(sql, &[&oid]).await.map_err(|e| self.failed(&e))?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
     }
@@ -217,8 +221,7 @@ impl PostgresTable {
             return Err(Error::bug("the split's snapshot is malformed").at(&split.name));
         }
         let connected = self.connect().await?;
-        let begin =
-            format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'", payload.snapshot);
+        let begin = format!("{BEGIN}; SET TRANSACTION SNAPSHOT '{}'", payload.snapshot);
         connected.client.batch_execute(&begin).await.map_err(|e| self.failed(&e))?;
         let copied = connected
             .client

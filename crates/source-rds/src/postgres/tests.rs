@@ -153,6 +153,42 @@ async fn a_planned_table_cannot_be_truncated_and_an_unencrypted_connection_must_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_password_is_for_people_to_correct_and_is_not_shown() {
+    let Some(url) = server() else { return };
+    let sql = "DO $$ BEGIN CREATE ROLE password_user LOGIN PASSWORD 'right'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+        DROP TABLE IF EXISTS rds_secret; CREATE TABLE rds_secret (id int); GRANT SELECT ON rds_secret TO password_user";
+    execute(&url, sql).await;
+    let id = r#"columns = [{ name = "id", type = "bigint" }]"#;
+    let plan = async |password: &str| {
+        let (source, _) =
+            source(&url.replace("lakegate@", &format!("password_user:{password}@")), "rds_secret", id, None);
+        source.plan(None).await
+    };
+    assert!(plan("right").await.is_ok());
+    let error = plan("hunter2").await.unwrap_err();
+    assert_eq!(error.class(), Class::Usage);
+    assert!(error.found().contains("password") && !format!("{error:?} {error}").contains("hunter2"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn domains_times_and_views_are_read_and_a_view_that_fails_is_bad_input() {
+    let Some(url) = server() else { return };
+    let sql = "DROP VIEW IF EXISTS rds_view; DROP TABLE IF EXISTS rds_domains; DROP DOMAIN IF EXISTS rds_outer; DROP DOMAIN IF EXISTS rds_inner;
+        CREATE DOMAIN rds_inner AS bigint; CREATE DOMAIN rds_outer AS rds_inner CHECK (value > 0);
+        CREATE TABLE rds_domains (id rds_outer, opens time); INSERT INTO rds_domains VALUES (7, '09:30');
+        CREATE VIEW rds_view AS SELECT 1 / (id - 7) AS id FROM rds_domains";
+    execute(&url, sql).await;
+    let columns = r#"columns = [{ name = "id", type = "bigint" }, { name = "opens", type = "string" }]"#;
+    let (domains, contract) = source(&url, "rds_domains", columns, None);
+    assert_eq!(check(domains, &contract).await.rows, ["7|09:30:00"]);
+    let (view, contract) = source(&url, "rds_view", r#"columns = [{ name = "id", type = "bigint" }]"#, None);
+    let plan = view.plan(None).await.unwrap();
+    let error = read_all(view.as_ref(), &contract, &plan).await.unwrap_err();
+    assert_eq!(error.class(), Class::BadInput);
+    assert!(error.found().contains("22012"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_told_apart() {
     let Some(url) = server() else { return };
     execute(&url, "DROP TABLE IF EXISTS rds_wrong; CREATE TABLE rds_wrong (id int, at timestamp)").await;

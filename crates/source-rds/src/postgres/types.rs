@@ -28,6 +28,7 @@ pub(crate) enum SourceType {
     Uuid,
     Bytes,
     Date,
+    Time,
     Timestamp,
     TimestampTz,
     TextArray,
@@ -47,7 +48,7 @@ impl SourceType {
             SourceType::Int2 | SourceType::Int4 | SourceType::Int8 => whole,
             SourceType::Float4 | SourceType::Float8 => matches!(contract, D::Float | D::Double),
             SourceType::Numeric => matches!(contract, D::Decimal { .. } | D::BigInt | D::Int | D::SmallInt),
-            SourceType::Text | SourceType::Jsonb | SourceType::Uuid => *contract == D::String,
+            SourceType::Text | SourceType::Jsonb | SourceType::Uuid | SourceType::Time => *contract == D::String,
             SourceType::Bytes => *contract == D::Binary,
             SourceType::Date => *contract == D::Date,
             SourceType::Timestamp | SourceType::TimestampTz => *contract == D::Timestamp,
@@ -69,6 +70,7 @@ impl SourceType {
             701 => SourceType::Float8,
             1009 | 1015 => SourceType::TextArray,
             1082 => SourceType::Date,
+            1083 => SourceType::Time,
             1114 => SourceType::Timestamp,
             1184 => SourceType::TimestampTz,
             1700 => SourceType::Numeric,
@@ -95,6 +97,7 @@ impl SourceType {
             SourceType::Uuid => uuid(fixed(bytes)?),
             SourceType::Bytes => Ok(Value::Binary(bytes.into())),
             SourceType::Date => date(i32::from_be_bytes(fixed(bytes)?)),
+            SourceType::Time => time(i64::from_be_bytes(fixed(bytes)?)),
             SourceType::TimestampTz => timestamp(i64::from_be_bytes(fixed(bytes)?)).map(Value::Timestamp),
             SourceType::Timestamp => {
                 let local = timestamp(i64::from_be_bytes(fixed(bytes)?))?;
@@ -112,7 +115,7 @@ pub(crate) fn fitting(oid: u32) -> &'static str {
         Some(SourceType::Int2 | SourceType::Int4 | SourceType::Int8) => "a whole number, decimal, double or string",
         Some(SourceType::Float4 | SourceType::Float8) => "float or double",
         Some(SourceType::Numeric) => "decimal(precision,scale)",
-        Some(SourceType::Text | SourceType::Jsonb | SourceType::Uuid) => "string",
+        Some(SourceType::Text | SourceType::Jsonb | SourceType::Uuid | SourceType::Time) => "string",
         Some(SourceType::Bytes) => "binary",
         Some(SourceType::Date) => "date",
         Some(SourceType::Timestamp | SourceType::TimestampTz) => "timestamp",
@@ -134,6 +137,17 @@ fn date(days: i32) -> Result<Value<'static>, Misfit> {
         i32::MAX | i32::MIN => Err("an infinite date"),
         days => days.checked_add(EPOCH_DAYS).map(Value::Date).ok_or("a date out of range"),
     }
+}
+
+/// `10:02:03`, with its microseconds where it has any.
+fn time(micros: i64) -> Result<Value<'static>, Misfit> {
+    let (seconds, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if !(0..=24).contains(&hours) {
+        return Err("a time out of range");
+    }
+    let whole = format!("{hours:02}:{minutes:02}:{seconds:02}");
+    Ok(Value::Text(if micros == 0 { whole.into() } else { format!("{whole}.{micros:06}").into() }))
 }
 
 fn timestamp(micros: i64) -> Result<i64, Misfit> {
@@ -261,5 +275,51 @@ mod tests {
         assert_eq!(uuid([0xab; 16]), Ok(Value::Text("abababab-abab-abab-abab-abababababab".into())));
         assert!(date(i32::MAX).is_err() && timestamp(i64::MIN).is_err());
         assert_eq!(date(0), Ok(Value::Date(10_957)));
+        assert_eq!(time(36_123_000_000), Ok(Value::Text("10:02:03".into())));
+        assert_eq!(time(86_399_000_001), Ok(Value::Text("23:59:59.000001".into())));
+    }
+
+    /// PostgreSQL's own cutting of a number into digits of base 10,000: `value` has `scale` digits after the point.
+    fn encoded(value: i128, scale: u32) -> Vec<u8> {
+        let (whole, fraction) = (value.unsigned_abs() / 10u128.pow(scale), value.unsigned_abs() % 10u128.pow(scale));
+        let mut fraction = fraction * 10u128.pow(scale.next_multiple_of(4) - scale);
+        let mut behind = Vec::new();
+        for _ in 0..scale.next_multiple_of(4) / 4 {
+            behind.insert(0, (fraction % 10_000) as u16);
+            fraction /= 10_000;
+        }
+        let (mut before, mut rest) = (Vec::new(), whole);
+        while rest > 0 {
+            before.insert(0, (rest % 10_000) as u16);
+            rest /= 10_000;
+        }
+        let mut weight = before.len() as i16 - 1;
+        let mut digits = [before, behind].concat();
+        while digits.last() == Some(&0) {
+            digits.pop();
+        }
+        while digits.first() == Some(&0) {
+            digits.remove(0);
+            weight -= 1;
+        }
+        number(weight, value < 0, &digits)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_number_survives(value in -(10i128.pow(30))..10i128.pow(30), scale in 0u32..=12, more in 0u32..=6) {
+            let wider = DataType::Decimal { precision: 38, scale: (scale + more) as u8 };
+            let expected = value * 10i128.pow(more);
+            proptest::prop_assert_eq!(numeric(&encoded(value, scale), &wider), Ok(Value::Decimal(expected)));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40), oid in proptest::sample::select(
+            vec![16u32, 17, 20, 21, 23, 25, 700, 701, 1009, 1082, 1083, 1114, 1184, 1700, 2950, 3802])) {
+            let source = SourceType::of_oid(oid).unwrap();
+            for data_type in [DataType::BigInt, DataType::Decimal { precision: 38, scale: 10 }, DataType::String] {
+                let _ = source.decode(&bytes, &data_type, chrono_tz::Asia::Seoul);
+            }
+        }
     }
 }
