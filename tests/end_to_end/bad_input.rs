@@ -6,7 +6,7 @@ use std::path::Path;
 use lakegate_sample_shop::Options;
 use tempfile::TempDir;
 
-use crate::support::{count, edit, lakegate, shop};
+use crate::support::{count, edit, lakegate, needs, shop};
 
 /// A shop whose categories, products, orders, survey and clicks are published.
 fn loaded() -> TempDir {
@@ -163,6 +163,20 @@ fn workbooks_with_a_missing_header_a_wrong_sheet_or_a_corrupt_zip_are_bad_input(
     let corrupt = folder.path().join("data/surveys/설문_2026Q2.xlsx");
     std::fs::File::create(&corrupt).unwrap().write_all(b"PK\x03\x04 this is no workbook").unwrap();
     refused(folder.path(), "survey_responses", 4, &["설문_2026Q2.xlsx"]);
+}
+
+#[test]
+fn a_database_that_refuses_the_password_is_a_matter_of_configuration() {
+    let Some(url) = needs("LAKEGATE_TEST_POSTGRES") else { return };
+    let folder = loaded();
+    // The server asks this user for a password, whether there is such a user or not.
+    let refused_url = url.replace("lakegate@", "password_user:hunter2@");
+    edit(&folder.path().join("lakegate.toml"), "url = \"sqlite:data/shop.db\"", &format!("url = \"{refused_url}\""));
+    let before = count(folder.path(), "orders");
+    let outcome = lakegate(folder.path(), &["run", "orders"]).expect_code(2);
+    assert!(outcome.stderr.contains("password") && outcome.stderr.contains("lakegate.toml"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
+    assert_eq!(count(folder.path(), "orders"), before);
 }
 
 #[test]

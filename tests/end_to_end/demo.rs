@@ -111,6 +111,63 @@ fn every_reader_sees_the_same_rows() {
     }
 }
 
+/// A partition value is percent-encoded once in the folder's name and once more in the log, and every reader must undo that.
+#[test]
+fn every_reader_sees_the_same_values_in_awkward_partitions() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "lakegate.toml",
+        "name = \"places\"\ntime_zone = \"UTC\"\n[lake]\nlocation = \"lake\"\n[connections.shop]\nurl = \"sqlite:shop.db\"\n",
+    );
+    write(
+        "jobs/places.toml",
+        "mode = \"replace\"\n[source]\nkind = \"rds\"\nconnection = \"shop\"\ntable = \"places\"\n",
+    );
+    write(
+        "schemas/places.toml",
+        "partition_by = [\"city\", \"month(opened_at)\"]\ncolumns = [{ name = \"id\", type = \"bigint\" }, { name = \"city\", type = \"string\" }, \
+         { name = \"note\", type = \"string\" }, { name = \"opened_at\", type = \"timestamp\" }]\n",
+    );
+    let cities = [
+        Some("서울 강남"),
+        Some("a/b"),
+        Some("100%"),
+        Some("k=v"),
+        Some("a%2Fb"),
+        Some(".."),
+        Some("#?+&:*\\\"'"),
+        Some("  two  "),
+        None,
+    ];
+    let database = rusqlite::Connection::open(folder.path().join("shop.db")).unwrap();
+    database
+        .execute_batch("CREATE TABLE places (id INTEGER PRIMARY KEY, city TEXT, note TEXT, opened_at TEXT)")
+        .unwrap();
+    for (id, city) in cities.iter().enumerate() {
+        let note = city.map(|c| format!("in {c}"));
+        let values = rusqlite::params![id as i64, city, note, "2026-03-09T23:30:00Z"];
+        database.execute("INSERT INTO places VALUES (?1, ?2, ?3, ?4)", values).unwrap();
+    }
+    lakegate(folder.path(), &["run"]).expect_code(0);
+    let expected: Vec<serde_json::Value> = cities
+        .iter()
+        .enumerate()
+        .map(|(id, city)| serde_json::json!([id, city, city.map(|c| format!("in {c}")), "2026-03-09 23:30:00"]))
+        .collect();
+    let script = repository().join("tests/oracle/values.py");
+    let lake = folder.path().join("lake/tables/places");
+    let seen = run_python(&python, &script, &[lake.to_str().unwrap()]).expect_code(0).json();
+    for reader in ["deltalake", "duckdb, through the log", "duckdb, through the folders", "polars"] {
+        assert_eq!(seen[reader], serde_json::json!(expected), "{reader}");
+    }
+}
+
 #[test]
 fn the_demo_command_does_it_all() {
     let folder = tempfile::tempdir().unwrap();

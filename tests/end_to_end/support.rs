@@ -13,9 +13,10 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-/// The root of the repository.
+/// The root of the repository that the tests run in: with a shared build folder that may be another than they were built in.
 pub fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(package).parent().unwrap().to_path_buf()
 }
 
 /// What a run of the binary gave.

@@ -24,6 +24,8 @@ def needles(text):
     yield "percent-encoded", urllib.parse.quote(text).encode()
     yield "as JSON escapes", "".join(c if ord(c) < 128 else f"\\u{ord(c):04x}" for c in text).encode()
     yield "in hexadecimal", plain.hex().encode()
+    # Statistics may hold a value's beginning only.
+    yield "its first eight bytes", plain[:8]
     for shift in range(3):
         # The first and last characters of a base64 run depend on their neighbours: they are left out.
         encoded = base64.b64encode(b"\0" * shift + plain)

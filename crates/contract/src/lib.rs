@@ -36,5 +36,7 @@ pub use data_type::{DataType, StructField};
 pub use document::{Located, load_document, parse_document, suggest};
 pub use error::{Class, Error, Result};
 pub use name::{ColumnName, JobName, ReportName, TableName};
-pub use partition::{PartitionCodes, PartitionField, PartitionTransform, PartitionValue};
+pub use partition::{
+    HIVE_NULL_PARTITION, MAX_PARTITION_SEGMENT, PartitionCodes, PartitionField, PartitionTransform, PartitionValue,
+};
 pub use treatment::{AsOf, Band, Detector, Treatment, Truncation};

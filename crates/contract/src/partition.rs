@@ -1,6 +1,7 @@
 //! Partition keys: which folder of the lake a row belongs to.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::{DataType as ArrowType, Date32Type, TimestampMicrosecondType};
@@ -13,7 +14,17 @@ use crate::{ColumnName, DataType, Error, Result};
 /// The value of one partition column; `None` is NULL.
 pub type PartitionValue = Option<String>;
 
+/// Hive's name for a partition whose value is NULL.
+pub const HIVE_NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Longest name of a partition's folder, `key=value` percent-encoded, in bytes: that of files on common file systems.
+pub const MAX_PARTITION_SEGMENT: usize = 255;
+
 const MICROS_PER_SECOND: i64 = 1_000_000;
+/// From year 1 to year 9999, a day short of it on both sides so that no time zone leads out of them.
+const STORABLE_DAYS: RangeInclusive<i32> = -719_161..=2_932_895;
+const STORABLE_MICROS: RangeInclusive<i64> =
+    -719_161 * 86_400 * MICROS_PER_SECOND..=2_932_895 * 86_400 * MICROS_PER_SECOND;
 /// Time zones change their offset only on quarter hours, so an offset holds for a whole one.
 const OFFSET_BLOCK_SECONDS: i64 = 900;
 
@@ -167,15 +178,34 @@ impl PartitionField {
         Ok(PartitionCodes { codes, meaning: Meaning::Transform(self.transform) })
     }
 
-    /// Rows whose partition value cannot be told from NULL once stored: the empty string, which both Delta and
-    /// Hive read back as NULL. `None` when there is none.
+    /// Rows whose partition value cannot stand in a folder's name and in the log: texts that readers take for NULL, texts
+    /// that are too long, and times in years of more than four digits. `None` when there is none.
     pub fn unstorable(&self, column: &ArrayRef) -> Option<BooleanArray> {
-        let strings = column.as_string_opt::<i32>()?;
-        if self.transform != PartitionTransform::Identity {
-            return None;
+        let unstorable: BooleanArray = match column.data_type() {
+            ArrowType::Utf8 => column.as_string::<i32>().iter().map(|v| v.map(|v| !self.is_storable(v))).collect(),
+            ArrowType::Timestamp(..) if self.transform != PartitionTransform::Hour => {
+                let micros = column.as_primitive_opt::<TimestampMicrosecondType>()?;
+                micros.iter().map(|v| v.map(|v| !STORABLE_MICROS.contains(&v))).collect()
+            }
+            ArrowType::Date32 => {
+                let days = column.as_primitive::<Date32Type>();
+                days.iter().map(|v| v.map(|v| !STORABLE_DAYS.contains(&v))).collect()
+            }
+            _ => return None,
+        };
+        // NULL has a folder of its own.
+        let unstorable: BooleanArray = unstorable.iter().map(|v| Some(v == Some(true))).collect();
+        (unstorable.true_count() > 0).then_some(unstorable)
+    }
+
+    fn is_storable(&self, value: &str) -> bool {
+        // Both Delta and Hive read the empty text and this name back as NULL.
+        if value.is_empty() || value == HIVE_NULL_PARTITION {
+            return false;
         }
-        let empty: BooleanArray = strings.iter().map(|v| Some(v == Some(""))).collect();
-        (empty.true_count() > 0).then_some(empty)
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+        let encoded: usize = value.bytes().map(|b| if plain(b) { 1 } else { 3 }).sum();
+        self.name.as_str().len() + 1 + encoded <= MAX_PARTITION_SEGMENT
     }
 }
 
@@ -354,6 +384,23 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(-3), None]));
         assert_eq!(values("n", Arc::clone(&numbers), chrono_tz::UTC), [Some("-3".to_owned()), None]);
         assert!(field.unstorable(&numbers).is_none());
+        let long = "가".repeat(29);
+        let texts = vec![Some("ok"), None, Some("__HIVE_DEFAULT_PARTITION__"), Some(&long[..84]), Some(&long)];
+        let column: ArrayRef = Arc::new(StringArray::from(texts));
+        let found: Vec<_> = field.unstorable(&column).unwrap().iter().collect();
+        assert_eq!(found, [false, false, true, true, true].map(Some));
+        let shorter: ArrayRef = Arc::new(StringArray::from(vec![&long[..81]]));
+        assert!(field.unstorable(&shorter).is_none());
+    }
+
+    #[test]
+    fn years_of_five_digits_have_no_folder() {
+        let days: ArrayRef =
+            Arc::new(arrow::array::Date32Array::from(vec![Some(0), None, Some(2_932_897), Some(-800_000)]));
+        let found: Vec<_> = PartitionField::parse("month(d)").unwrap().unstorable(&days).unwrap().iter().collect();
+        assert_eq!(found, [false, false, true, true].map(Some));
+        let times = instants(&[Some("2026-03-09T00:00:00Z"), None]);
+        assert!(PartitionField::parse("date(t)").unwrap().unstorable(&times).is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! once. So they are staged elsewhere, audited, and only then linked (or copied within the bucket) into place. An intent
 //! record written before says which; the next run of the table reads it and either finishes or undoes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use deltalake::DeltaTable;
 use futures::TryStreamExt as _;
@@ -22,19 +22,25 @@ use crate::{Lake, RunId, failure};
 #[serde(deny_unknown_fields)]
 struct Intent {
     run: RunId,
-    table: String,
     /// Places in the table's folder.
     files: Vec<String>,
 }
 
 impl Lake {
     /// The files as they will be published: for an append, linked into their partitions' current generations.
-    pub(crate) async fn put_in_place(&self, staged: &Staged, delta: &DeltaTable) -> Result<Vec<StagedFile>> {
+    /// `intended` has the places of this run's earlier attempts: the intent keeps them.
+    pub(crate) async fn put_in_place(
+        &self,
+        staged: &Staged,
+        delta: &DeltaTable,
+        intended: &mut BTreeSet<String>,
+    ) -> Result<Vec<StagedFile>> {
         if staged.mode != WriteMode::Append {
             return Ok(staged.files.clone());
         }
         let files = placed(staged, delta, &self.place(staged.table()))?;
-        self.write_intent(staged, &files).await?;
+        intended.extend(files.iter().map(|f| f.relative.clone()));
+        self.write_intent(staged, intended).await?;
         for file in &files {
             let target = file_key(self, staged.table(), &file.relative)?;
             match self.store().copy_if_not_exists(&file.location, &target).await {
@@ -49,10 +55,20 @@ impl Lake {
     /// Clears the staging folder of a committed append. What is left when that fails is cleared by the next run.
     pub(crate) async fn finish_append(&self, staged: &Staged) {
         if staged.mode == WriteMode::Append
-            && let Err(error) = self.delete_below(&format!("staging/{}", staged.run)).await
+            && let Err(error) = self.clear_append(staged.table(), staged.run).await
         {
             tracing::warn!(run = %staged.run, %error, "the staging folder could not be cleared");
         }
+    }
+
+    /// The intent goes last: as long as it is there, the rest will be looked for.
+    pub(crate) async fn clear_append(&self, table: &TableName, run: RunId) -> Result<()> {
+        self.delete_below(&format!("staging/{run}")).await?;
+        self.delete(&self.intent_key(table, run)?).await
+    }
+
+    fn intent_key(&self, table: &TableName, run: RunId) -> Result<Path> {
+        self.key(&format!("system/intents/{table}/{run}.json"))
     }
 
     /// Finishes or undoes what earlier runs of a table left between staging and commit. The caller holds the table's lock,
@@ -62,14 +78,13 @@ impl Lake {
     /// When the log or the staging folder cannot be read.
     pub async fn reconcile(&self, table: &TableName) -> Result<()> {
         for intent in self.intents(table).await? {
-            let named = self.named_files(table).await?;
-            if !intent.files.iter().any(|file| named.contains(file)) {
+            if !self.commit_names(table, intent.run).await? {
                 tracing::info!(run = %intent.run, %table, "undoing an append that was never committed");
                 for file in &intent.files {
                     self.delete(&file_key(self, table, file)?).await?;
                 }
             }
-            self.delete_below(&format!("staging/{}", intent.run)).await?;
+            self.clear_append(table, intent.run).await?;
         }
         self.clear_abandoned(table).await
     }
@@ -89,7 +104,9 @@ impl Lake {
             self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
         for key in listed.map_err(|e| failure::store(&e, place.to_string()))? {
             let Some(run) = key.filename().and_then(|name| serde_json::from_value(name.into()).ok()) else { continue };
-            if !self.commit_names(table, run).await? {
+            if self.commit_names(table, run).await? {
+                self.clear_append(table, run).await?;
+            } else {
                 self.discard_run(table, run).await?;
             }
             self.delete(&key).await?;
@@ -108,10 +125,7 @@ impl Lake {
         let log = delta.log_store();
         let mut version = delta.version();
         while let Some(current) = version {
-            match crate::table::newest_run(&log, current, None)
-                .await
-                .map_err(|e| failure::delta(e, self.place(table)))?
-            {
+            match crate::table::newest_run(&log, current, None).await? {
                 Some((_, info)) if info.run == run => return Ok(true),
                 // Runs are sorted by time: what was committed before it began cannot be its own.
                 Some((_, info)) if info.run < run => return Ok(false),
@@ -140,35 +154,30 @@ impl Lake {
         self.delete(&self.key(&format!("system/open/{table}/{run}"))?).await
     }
 
-    async fn write_intent(&self, staged: &Staged, files: &[StagedFile]) -> Result<()> {
-        let intent = Intent {
-            run: staged.run,
-            table: staged.table().to_string(),
-            files: files.iter().map(|f| f.relative.clone()).collect(),
-        };
+    async fn write_intent(&self, staged: &Staged, files: &BTreeSet<String>) -> Result<()> {
+        let intent = Intent { run: staged.run, files: files.iter().cloned().collect() };
         let text =
             serde_json::to_string(&intent).map_err(|e| Error::bug("an intent cannot be written").caused_by(e))?;
-        let key = self.key(&format!("staging/{}/intent.json", staged.run))?;
+        let key = self.intent_key(staged.table(), staged.run)?;
         self.store().put(&key, text.into()).await.map_err(|e| failure::store(&e, key.to_string()))?;
         Ok(())
     }
 
     async fn intents(&self, table: &TableName) -> Result<Vec<Intent>> {
-        let place = self.key("staging")?;
+        let place = self.key(&format!("system/intents/{table}"))?;
         let listed: object_store::Result<Vec<Path>> =
             self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
         let mut intents = Vec::new();
         for key in listed.map_err(|e| failure::store(&e, place.to_string()))? {
-            if key.filename() != Some("intent.json") {
-                continue;
-            }
             let read = async { self.store().get(&key).await?.bytes().await };
-            let bytes = read.await.map_err(|e| failure::store(&e, key.to_string()))?;
+            let bytes = match read.await {
+                // Its run has finished in the meantime.
+                Err(object_store::Error::NotFound { .. }) => continue,
+                other => other.map_err(|e| failure::store(&e, key.to_string()))?,
+            };
             let intent: Intent = serde_json::from_slice(&bytes)
                 .map_err(|_| Error::bug("an intent record does not parse").at(key.to_string()))?;
-            if intent.table == table.as_str() {
-                intents.push(intent);
-            }
+            intents.push(intent);
         }
         Ok(intents)
     }

@@ -64,6 +64,9 @@ impl ObjectStore for DurableLocal {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         let path = self.inner.path_to_filesystem(location)?;
+        let (folder_of, name) = (path.clone(), location.to_string());
+        // Made here, since the inner store would make the folders without syncing them.
+        blocking(move || make_folder_of(&folder_of).map_err(|e| failed(e, &name))).await?;
         let inner = self.inner.put_multipart_opts(location, options).await?;
         Ok(Box::new(DurableUpload { inner, path, name: location.to_string() }))
     }
@@ -160,7 +163,7 @@ fn failed(error: io::Error, name: &str) -> Error {
 
 fn put(path: &FilePath, payload: &PutPayload, create: bool) -> io::Result<()> {
     make_folder_of(path)?;
-    let aside = name_aside(path);
+    let aside = std::iter::repeat_with(|| name_aside(path)).find(|name| !name.exists()).unwrap_or_default();
     let written = write_synced(&aside, payload)
         .and_then(|()| if create { std::fs::hard_link(&aside, path) } else { std::fs::rename(&aside, path) });
     if create || written.is_err() {
@@ -176,12 +179,14 @@ fn link(source: &FilePath, target: &FilePath) -> io::Result<()> {
     sync_folder_of(target)
 }
 
-/// `LocalFileSystem` leaves names that end in `#` and digits out of its listings.
+/// `LocalFileSystem` leaves names that end in `#` and digits out of its listings. In a container every process may have the
+/// same id, so the clock is in the name too.
 fn name_aside(path: &FilePath) -> PathBuf {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let nanoseconds = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos());
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!("#{}{count:06}", std::process::id()));
+    name.push(format!("#{}{count:06}{nanoseconds}", std::process::id()));
     path.with_file_name(name)
 }
 
@@ -205,7 +210,7 @@ fn make_folder_of(path: &FilePath) -> io::Result<()> {
 
 fn sync_file_and_folder(path: &FilePath) -> io::Result<()> {
     File::open(path)?.sync_all()?;
-    path.ancestors().skip(1).take(3).try_for_each(|folder| File::open(folder)?.sync_all())
+    sync_folder_of(path)
 }
 
 fn sync_folder_of(path: &FilePath) -> io::Result<()> {

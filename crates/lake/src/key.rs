@@ -1,13 +1,7 @@
 //! Partition values as folder names: `key=value`, percent-encoded exactly once.
 
-use lakegate_contract::{Error, PartitionField, PartitionValue, Result};
+use lakegate_contract::{Error, HIVE_NULL_PARTITION, MAX_PARTITION_SEGMENT, PartitionField, PartitionValue, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-
-/// Hive's name for NULL.
-const NULL_SEGMENT: &str = "__HIVE_DEFAULT_PARTITION__";
-
-/// Longest name of a file or folder on common file systems, in bytes.
-const MAX_SEGMENT: usize = 255;
 
 /// All but RFC 3986's unreserved characters: what remains is safe in file names, object keys and URLs alike.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -28,20 +22,24 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// ```
 pub fn encode_partition_segment(field: &PartitionField, value: &PartitionValue) -> Result<String> {
     let segment = match value {
-        None => format!("{}={NULL_SEGMENT}", field.name),
+        None => format!("{}={HIVE_NULL_PARTITION}", field.name),
+        Some(value) if value == HIVE_NULL_PARTITION => {
+            return Err(Error::bad_input(format!("partition column `{}` holds Hive's own name for NULL", field.name))
+                .expected("any other value"));
+        }
         Some(value) if value.is_empty() => {
             return Err(Error::bad_input(format!("partition column `{}` holds an empty string", field.name))
                 .expected("a value or NULL: Delta and Hive read an empty partition value back as NULL"));
         }
         Some(value) => format!("{}={}", field.name, utf8_percent_encode(value, RESERVED)),
     };
-    if segment.len() > MAX_SEGMENT {
+    if segment.len() > MAX_PARTITION_SEGMENT {
         return Err(Error::bad_input(format!(
             "a value of partition column `{}` makes a folder name of {} bytes",
             field.name,
             segment.len()
         ))
-        .expected(format!("at most {MAX_SEGMENT} bytes once percent-encoded")));
+        .expected(format!("at most {MAX_PARTITION_SEGMENT} bytes once percent-encoded")));
     }
     Ok(segment)
 }
@@ -49,7 +47,7 @@ pub fn encode_partition_segment(field: &PartitionField, value: &PartitionValue) 
 /// The key and the value of a folder name that [`encode_partition_segment`] made; `None` when it is no such name.
 pub fn decode_partition_segment(segment: &str) -> Option<(String, PartitionValue)> {
     let (key, value) = segment.split_once('=')?;
-    if value == NULL_SEGMENT {
+    if value == HIVE_NULL_PARTITION {
         return Some((key.to_owned(), None));
     }
     let value = percent_decode_str(value).decode_utf8().ok()?;

@@ -81,6 +81,12 @@ impl Lake {
         Self { store: wrap(Arc::clone(&self.store)), ..self.clone() }
     }
 
+    /// The same lake, believed to be in a bucket.
+    #[cfg(test)]
+    pub(crate) fn as_bucket(&self) -> Self {
+        Self { folder: None, ..self.clone() }
+    }
+
     /// The tables that have a log.
     ///
     /// # Errors

@@ -7,13 +7,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use deltalake::DeltaTable;
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableError};
 use lakegate_contract::{Class, Contract, Error, PartitionValue, Result};
 
-use crate::table::{newest_run, schema_change, version_of};
+use crate::table::{APPLICATION, newest_run, schema_change, sequence_of, version_of};
 use crate::writer::{Staged, StagedFile, WriteMode};
 use crate::{Lake, RunInfo, encode_partition_segment, failure};
 
@@ -36,10 +36,17 @@ pub struct Published {
     pub generation: String,
 }
 
-/// What came of one attempt.
-enum Attempt {
-    Committed(u64),
-    Lost(Error),
+/// A publication on its way: what earlier attempts of it may have left.
+struct Publication<'a> {
+    lake: &'a Lake,
+    staged: &'a Staged,
+    info: &'a RunInfo,
+    /// Places that files were put in or were about to be.
+    placed: BTreeSet<String>,
+    /// The version that the first attempt was built on: our own commit can only stand above it.
+    base: Option<u64>,
+    /// A version whose commit was sent and neither seen nor refused: until somebody has that version, it may still arrive.
+    doubtful: Option<u64>,
 }
 
 impl Lake {
@@ -49,18 +56,36 @@ impl Lake {
     /// [`Class::Unavailable`] when nothing was committed, [`Class::CommitUnknown`] when that could not be found out (then
     /// nothing may be deleted), [`Class::Usage`] when the contract does not fit the published schema.
     pub async fn publish(&self, staged: &Staged, info: &RunInfo) -> Result<Published> {
+        let mut publication =
+            Publication { lake: self, staged, info, placed: BTreeSet::new(), base: None, doubtful: None };
+        let result = publication.run().await;
+        match result {
+            Err(error) if publication.doubtful.is_some() && error.class() != Class::CommitUnknown => {
+                Err(unknown(&self.place(staged.table()), error))
+            }
+            other => other,
+        }
+    }
+}
+
+impl Publication<'_> {
+    async fn run(&mut self) -> Result<Published> {
         let mut pause = FIRST_PAUSE;
         let mut last = Error::bug("no commit was tried");
         for _ in 0..ATTEMPTS {
-            let delta = self.load_or_create(&staged.contract).await?;
-            refuse_if_overtaken(&delta, staged, info).await?;
-            let files = self.put_in_place(staged, &delta).await?;
-            match self.attempt(&delta, staged, &files, info).await? {
-                Attempt::Committed(version) => {
-                    self.finish_append(staged).await;
-                    return published(staged, version);
-                }
-                Attempt::Lost(error) => last = error,
+            let delta = self.lake.load_or_create(&self.staged.contract).await?;
+            if let Some(version) = self.settled(&delta).await? {
+                return self.finished(version).await;
+            }
+            refuse_if_overtaken(&delta, self.staged, self.info).await?;
+            schema_change(&delta, &self.staged.contract, self.staged.mode)?;
+            let files = self.lake.put_in_place(self.staged, &delta, &mut self.placed).await?;
+            match self.attempt(&delta, &files).await {
+                Ok(version) => return self.finished(version).await,
+                Err(error) => last = error,
+            }
+            if let Some(version) = self.read_back().await? {
+                return self.finished(version).await;
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
@@ -68,64 +93,94 @@ impl Lake {
         Err(last)
     }
 
-    async fn attempt(
-        &self,
-        delta: &DeltaTable,
-        staged: &Staged,
-        files: &[StagedFile],
-        info: &RunInfo,
-    ) -> Result<Attempt> {
-        let base = version_of(delta)?;
-        let actions = actions(delta, staged, files)?;
-        let failed = match commit(delta, staged, actions, info).await {
-            Ok(version) => return Ok(Attempt::Committed(version)),
-            Err(error) => failure::delta(error, self.place(staged.table())),
-        };
-        match self.who_won(staged, base, info).await {
-            Ok(Some(version)) => Ok(Attempt::Committed(version)),
-            Ok(None) => Ok(Attempt::Lost(failed)),
-            Err(unread) => Err(Error::new(
-                Class::CommitUnknown,
-                "the commit failed, and the log cannot be read to see whether it took effect",
-            )
-            .at(self.place(staged.table()))
-            .help("nothing was deleted; run the job again once the store answers: it will find out")
-            .caused_by(unread)),
-        }
+    async fn finished(&self, version: u64) -> Result<Published> {
+        self.lake.finish_append(self.staged).await;
+        published(self.staged, version)
     }
 
-    /// The version that our run made since `base`, if it did.
-    async fn who_won(&self, staged: &Staged, base: u64, info: &RunInfo) -> Result<Option<u64>> {
-        let place = || self.place(staged.table());
-        let Some(delta) = self.load(staged.table(), None).await? else { return Ok(None) };
-        let newest = version_of(&delta)?;
-        let log = delta.log_store();
-        let mut version = newest;
-        loop {
-            match newest_run(&log, version, Some(base)).await.map_err(|e| failure::delta(e, place()))? {
-                Some((found, run)) if run.run == info.run => return Ok(Some(found)),
-                Some((found, _)) if found > 0 => version = found - 1,
-                _ => return Ok(None),
+    async fn attempt(&mut self, delta: &DeltaTable, files: &[StagedFile]) -> Result<u64> {
+        let base = version_of(delta)?;
+        self.base.get_or_insert(base);
+        let actions = actions(delta, self.staged, files)?;
+        match commit(delta, self.staged, actions, self.info).await {
+            Ok(version) => Ok(version),
+            Err(error) => {
+                // A local disk has done what was asked or has not, by the time it answers.
+                if self.lake.folder().is_none() && !was_refused(&error) {
+                    self.doubtful = Some(base + 1);
+                }
+                Err(failure::delta(error, self.lake.place(self.staged.table())))
             }
         }
     }
+
+    /// After an error of the commit: what the log says of it.
+    async fn read_back(&mut self) -> Result<Option<u64>> {
+        let place = self.lake.place(self.staged.table());
+        let read = async {
+            match self.lake.load(self.staged.table(), None).await? {
+                Some(delta) => self.settled(&delta).await,
+                None => Ok(None),
+            }
+        };
+        read.await.map_err(|unread| unknown(&place, unread))
+    }
+
+    /// The version that this run has made, if the log has it. A version that is somebody else's can no longer be ours.
+    async fn settled(&mut self, delta: &DeltaTable) -> Result<Option<u64>> {
+        let Some(base) = self.base else { return Ok(None) };
+        let newest = version_of(delta)?;
+        let log = delta.log_store();
+        let mut version = newest;
+        while let Some((found, run)) = newest_run(&log, version, Some(base)).await? {
+            if run.run == self.info.run {
+                return Ok(Some(found));
+            }
+            let Some(before) = found.checked_sub(1) else { break };
+            version = before;
+        }
+        self.doubtful = self.doubtful.filter(|slot| *slot > newest);
+        Ok(None)
+    }
 }
 
-/// A job's commits are numbered. When the number is taken, another run of the job published in the meantime, perhaps from
-/// newer input: this one must be planned anew.
+fn unknown(place: &str, cause: Error) -> Error {
+    Error::new(Class::CommitUnknown, "the commit failed, and it cannot be told whether it took effect")
+        .at(place)
+        .help("nothing was deleted; run the job again once the store answers: it will find out")
+        .caused_by(cause)
+}
+
+/// Whether a store's answer means that the commit was not and will not be carried out.
+fn was_refused(error: &DeltaTableError) -> bool {
+    use object_store::Error as E;
+    let store = match error {
+        DeltaTableError::ObjectStore { source } => source,
+        DeltaTableError::Transaction { source: TransactionError::ObjectStore { source } } => source,
+        DeltaTableError::Transaction { source: TransactionError::LogStoreError { .. } } => return false,
+        _ => return true,
+    };
+    matches!(
+        store,
+        E::AlreadyExists { .. }
+            | E::Precondition { .. }
+            | E::PermissionDenied { .. }
+            | E::Unauthenticated { .. }
+            | E::NotFound { .. }
+            | E::NotImplemented { .. }
+            | E::NotSupported { .. }
+    )
+}
+
+/// The commits of a table are numbered by Delta's application transaction. When the number is not the one that follows what
+/// the run was planned on, another run has published in the meantime, perhaps from newer input: this one must be planned anew.
 async fn refuse_if_overtaken(delta: &DeltaTable, staged: &Staged, info: &RunInfo) -> Result<()> {
-    let place = || staged.table().to_string();
-    let snapshot = delta.snapshot().map_err(|e| failure::delta(e, place()))?;
-    let taken = snapshot
-        .transaction_version(delta.log_store().as_ref(), info.job.as_str())
-        .await
-        .map_err(|e| failure::delta(e, place()))?;
-    if taken.is_some_and(|taken| taken >= info.sequence) {
-        return Err(Error::unavailable(format!("another run of job {} has published in the meantime", info.job))
-            .at(place())
-            .help("run the job again: it will plan from what is published now"));
+    if sequence_of(delta, staged.table()).await? + 1 == info.sequence {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::unavailable(format!("another run of job {} has published in the meantime", info.job))
+        .at(staged.table().to_string())
+        .help("run the job again: it will plan from what is published now"))
 }
 
 async fn commit(
@@ -133,12 +188,12 @@ async fn commit(
     staged: &Staged,
     actions: Vec<Action>,
     info: &RunInfo,
-) -> std::result::Result<u64, deltalake::DeltaTableError> {
+) -> std::result::Result<u64, DeltaTableError> {
     let metadata = HashMap::from([("lakegate".to_owned(), serde_json::to_value(info)?)]);
     let properties = CommitProperties::default()
         .with_metadata(metadata)
         .with_max_retries(0)
-        .with_application_transaction(Transaction::new(&info.job, info.sequence));
+        .with_application_transaction(Transaction::new(APPLICATION, info.sequence));
     let mode = if staged.mode == WriteMode::Append { SaveMode::Append } else { SaveMode::Overwrite };
     let partition_by: Vec<String> = staged.contract.partition_by().iter().map(|f| f.name.to_string()).collect();
     let operation = DeltaOperation::Write {
@@ -157,7 +212,7 @@ fn actions(delta: &DeltaTable, staged: &Staged, files: &[StagedFile]) -> Result<
     let place = staged.table().to_string();
     let now = chrono::Utc::now().timestamp_millis();
     let names: Vec<&str> = staged.contract.partition_by().iter().map(|f| f.name.as_str()).collect();
-    let mut actions: Vec<Action> = schema_change(delta, &staged.contract)?.into_iter().collect();
+    let mut actions: Vec<Action> = schema_change(delta, &staged.contract, staged.mode)?.into_iter().collect();
     if staged.mode != WriteMode::Append {
         let touched: BTreeSet<Vec<PartitionValue>> = files.iter().map(|f| f.partition.clone()).collect();
         let snapshot = delta.snapshot().map_err(|e| failure::delta(e, &place))?;

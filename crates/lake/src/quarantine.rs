@@ -18,6 +18,8 @@ use crate::{Lake, RunId, failure};
 
 /// Rows after which a row group is written.
 const ROW_GROUP: usize = 65_536;
+/// Bytes after which it is written although it has fewer rows.
+const ROW_GROUP_BYTES: usize = 8 << 20;
 
 /// A record that could not be decoded: by its place alone, since what it holds has not been redacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +156,7 @@ impl QuarantineWriter {
         };
         let failed = |e| failure::parquet(&e, location.to_string());
         writer.write(&batch).await.map_err(failed)?;
-        if writer.in_progress_rows() >= ROW_GROUP {
+        if writer.in_progress_rows() >= ROW_GROUP || writer.in_progress_size() >= ROW_GROUP_BYTES {
             writer.flush().await.map_err(failed)?;
         }
         Ok(())

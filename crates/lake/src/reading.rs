@@ -15,6 +15,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::SessionContext;
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
 use lakegate_contract::{Error, PartitionValue, Result, TableName};
@@ -205,6 +206,12 @@ impl TableProvider for ParquetTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            // A scan without a file has no partition, and an aggregate over it would give no row at all.
+            let projected =
+                projection.map_or_else(|| Ok(Arc::clone(&self.schema)), |p| self.schema.project(p).map(Arc::new))?;
+            return Ok(Arc::new(EmptyExec::new(projected)));
+        }
         let mut source = ParquetSource::new(self.table_schema.clone())
             .with_table_parquet_options(state.table_options().parquet.clone());
         if let Some(filter) = conjunction(filters.to_vec()) {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat};
+use chrono::{DateTime, Datelike as _, NaiveDate, SecondsFormat};
 use lakegate_contract::{Column, Contract, DataType, Treatment};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
@@ -86,14 +86,16 @@ fn range_of(column: &Column, statistics: &Statistics, all_null: bool) -> Option<
     }
 }
 
+/// Years of more than four digits have no form that all readers take.
 fn date(days: i32) -> Option<Value> {
     let date = NaiveDate::from_ymd_opt(1970, 1, 1)?.checked_add_signed(chrono::Duration::days(i64::from(days)))?;
-    Some(json!(date.format("%Y-%m-%d").to_string()))
+    (0..=9999).contains(&date.year()).then(|| json!(date.format("%Y-%m-%d").to_string()))
 }
 
 /// Redaction has cut timestamps to milliseconds, which is what Delta's statistics hold.
 fn instant(micros: i64) -> Option<Value> {
-    Some(json!(DateTime::from_timestamp_micros(micros)?.to_rfc3339_opts(SecondsFormat::Millis, true)))
+    let instant = DateTime::from_timestamp_micros(micros)?;
+    (0..=9999).contains(&instant.year()).then(|| json!(instant.to_rfc3339_opts(SecondsFormat::Millis, true)))
 }
 
 fn text(bytes: &[u8]) -> Option<Value> {

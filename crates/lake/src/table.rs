@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
-use deltalake::kernel::{MetadataExt as _, StructType};
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::kernel::{MetadataExt as _, StructField, StructType};
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake::operations::create::CreateBuilder;
-use deltalake::{DeltaTable, DeltaTableError};
+use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 use lakegate_contract::{Contract, Error, PartitionValue, Result, TableName};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use serde_json::Value;
 use url::Url;
 
-use crate::{Lake, RunInfo, failure};
+use crate::{Lake, RunInfo, WriteMode, failure};
 
 /// A file that the head of a log names.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,8 @@ pub struct Head {
     pub version: u64,
     /// What the newest of our commits says of its run.
     pub run: Option<RunInfo>,
+    /// The number of that commit: the next run's is one more.
+    pub sequence: i64,
     /// The files of this version.
     pub files: Vec<LiveFile>,
 }
@@ -62,9 +65,28 @@ impl Lake {
     pub async fn head(&self, table: &TableName) -> Result<Option<Head>> {
         let Some(delta) = self.load(table, None).await? else { return Ok(None) };
         let version = version_of(&delta)?;
-        let run =
-            newest_run(&delta.log_store(), version, None).await.map_err(|e| failure::delta(e, self.place(table)))?;
-        Ok(Some(Head { version, run: run.map(|(_, info)| info), files: live_files(&delta, &self.place(table))? }))
+        let sequence = sequence_of(&delta, table).await?;
+        let run = newest_run(&delta.log_store(), version, None).await?.map(|(_, info)| info);
+        if run.is_none() && sequence > 0 {
+            return Err(Error::unavailable("the log no longer has the commit of the last run")
+                .at(self.place(table))
+                .expected("a log whose entries are kept: it says how far the last run has read")
+                .help(
+                    "restore the deleted entries of _delta_log; without them the next run would load everything twice",
+                ));
+        }
+        Ok(Some(Head { version, run, sequence, files: live_files(&delta, &self.place(table))? }))
+    }
+
+    /// Says whether a table's published schema can take what the contract declares, before anything is read for it.
+    ///
+    /// # Errors
+    /// [`Class::Usage`](lakegate_contract::Class::Usage) when a column's type or the partition columns differ.
+    pub async fn check_contract(&self, contract: &Contract, mode: WriteMode) -> Result<()> {
+        match self.load(contract.table(), None).await? {
+            Some(delta) => schema_change(&delta, contract, mode).map(drop),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn place(&self, table: &TableName) -> String {
@@ -92,8 +114,14 @@ impl Lake {
             Some(version) => delta.load_version(version).await,
         };
         match loaded {
-            Ok(()) => Ok(Some(delta)),
-            Err(DeltaTableError::NotATable(_)) => Ok(None),
+            Ok(()) => {
+                refuse_unknown_features(&delta, &self.place(table))?;
+                Ok(Some(delta))
+            }
+            Err(DeltaTableError::NotATable(_)) => Err(Error::unavailable("the table's log has no readable version")
+                .at(format!("{}/_delta_log", self.place(table)))
+                .expected("00000000000000000000.json and those that follow it")
+                .help("restore the log; if the table was never published, delete the folder")),
             Err(error) => Err(failure::delta(error, self.place(table))),
         }
     }
@@ -108,6 +136,10 @@ impl Lake {
         let mut create = CreateBuilder::new()
             .with_log_store(self.log_store(table)?)
             .with_table_name(table.as_str())
+            // The library's own retry would make the table a second time, at version 1, when another run was first.
+            .with_commit_properties(CommitProperties::default().with_max_retries(0))
+            // How far the last run has read stands in its log entry.
+            .with_configuration_property(TableProperty::EnableExpiredLogCleanup, Some("false"))
             .with_columns(schema.fields().cloned())
             .with_partition_columns(contract.partition_by().iter().map(|f| f.name.to_string()));
         if let Some(description) = contract.description() {
@@ -122,6 +154,29 @@ impl Lake {
             },
         }
     }
+}
+
+/// The name under which a table's commits are numbered in its log.
+pub(crate) const APPLICATION: &str = "lakegate";
+
+/// The number of the newest of our commits; 0 when there is none.
+pub(crate) async fn sequence_of(delta: &DeltaTable, table: &TableName) -> Result<i64> {
+    let failed = |e| failure::delta(e, table.to_string());
+    let snapshot = delta.snapshot().map_err(failed)?;
+    let taken = snapshot.transaction_version(delta.log_store().as_ref(), APPLICATION).await.map_err(failed)?;
+    Ok(taken.unwrap_or(0))
+}
+
+/// Reading goes by the files' own columns and rows: features that change what they mean must not be passed over.
+fn refuse_unknown_features(delta: &DeltaTable, place: &str) -> Result<()> {
+    let protocol = delta.snapshot().map_err(|e| failure::delta(e, place))?.protocol();
+    if protocol.min_reader_version() <= 1 {
+        return Ok(());
+    }
+    Err(Error::usage(format!("the table was upgraded to Delta reader version {}", protocol.min_reader_version()))
+        .at(place)
+        .expected("reader version 1: no deletion vectors, no column mapping")
+        .help("restore the table, or load it into one of another name"))
 }
 
 pub(crate) fn version_of(delta: &DeltaTable) -> Result<u64> {
@@ -146,8 +201,14 @@ pub(crate) fn log_schema(contract: &Contract) -> Result<StructType> {
 
 /// The action that brings the log's schema up to the contract's; `None` when they are the same.
 ///
-/// Columns may come; a column that the contract no longer has stays in the log, as NULL in new files.
-pub(crate) fn schema_change(delta: &DeltaTable, contract: &Contract) -> Result<Option<deltalake::kernel::Action>> {
+/// Columns may come; a column that the contract no longer has stays in the log, as NULL in new files. Where older files stay,
+/// what they may lack or hold as NULL stays nullable, whatever the contract says.
+pub(crate) fn schema_change(
+    delta: &DeltaTable,
+    contract: &Contract,
+    mode: WriteMode,
+) -> Result<Option<deltalake::kernel::Action>> {
+    let keeps_files = mode != WriteMode::Replace;
     let snapshot = delta.snapshot().map_err(|e| failure::delta(e, contract.table().to_string()))?;
     let (old, new) = (snapshot.schema(), log_schema(contract)?);
     let partitions: Vec<&str> = contract.partition_by().iter().map(|f| f.name.as_str()).collect();
@@ -159,9 +220,16 @@ pub(crate) fn schema_change(delta: &DeltaTable, contract: &Contract) -> Result<O
         ))
         .help("a published table keeps its partition columns: give the new layout another table name"));
     }
-    let mut fields: Vec<_> = old.fields().cloned().collect();
     let mut changed = false;
+    let mut fields: Vec<StructField> = Vec::new();
+    for field in old.fields() {
+        let gone = new.field(field.name()).is_none() && !field.is_nullable();
+        changed |= gone;
+        fields.push(if gone { with_nullable(field, true) } else { field.clone() });
+    }
     for field in new.fields() {
+        let known_nullable = fields.iter().find(|f| f.name() == field.name()).is_none_or(StructField::is_nullable);
+        let field = &with_nullable(field, field.is_nullable() || (keeps_files && known_nullable));
         match fields.iter_mut().find(|f| f.name() == field.name()) {
             Some(known) if known.data_type() != field.data_type() => {
                 return Err(Error::usage(format!(
@@ -196,17 +264,21 @@ pub(crate) fn schema_change(delta: &DeltaTable, contract: &Contract) -> Result<O
     Ok(Some(deltalake::kernel::Action::Metadata(metadata)))
 }
 
+fn with_nullable(field: &StructField, nullable: bool) -> StructField {
+    let mut field = field.clone();
+    field.nullable = nullable;
+    field
+}
+
 /// The newest commit at or below `version`, and above `after`, that one of our runs made.
-pub(crate) async fn newest_run(
-    log: &LogStoreRef,
-    version: u64,
-    after: Option<u64>,
-) -> Result<Option<(u64, RunInfo)>, DeltaTableError> {
+pub(crate) async fn newest_run(log: &LogStoreRef, version: u64, after: Option<u64>) -> Result<Option<(u64, RunInfo)>> {
     let mut version = Some(version);
     while let Some(current) = version.filter(|v| after.is_none_or(|after| *v > after)) {
         // Cleaned-up commits are gone: nothing older can be told.
-        let Some(entry) = log.read_commit_entry(current).await? else { return Ok(None) };
-        if let Some(info) = run_of(&entry) {
+        let entry =
+            log.read_commit_entry(current).await.map_err(|e| failure::delta(e, format!("log entry {current}")))?;
+        let Some(entry) = entry else { return Ok(None) };
+        if let Some(info) = run_of(&entry, current)? {
             return Ok(Some((current, info)));
         }
         version = current.checked_sub(1);
@@ -214,12 +286,21 @@ pub(crate) async fn newest_run(
     Ok(None)
 }
 
-fn run_of(entry: &[u8]) -> Option<RunInfo> {
-    let text = std::str::from_utf8(entry).ok()?;
-    text.lines().find_map(|line| {
-        let action: Value = serde_json::from_str(line).ok()?;
-        serde_json::from_value(action.get("commitInfo")?.get("lakegate")?.clone()).ok()
-    })
+/// What a log entry says of our run; `None` when another program made it.
+fn run_of(entry: &[u8], version: u64) -> Result<Option<RunInfo>> {
+    let place = || format!("log entry {version}");
+    let text = std::str::from_utf8(entry).map_err(|_| Error::unavailable("the entry is not UTF-8").at(place()))?;
+    for line in text.lines().filter(|line| line.contains("commitInfo")) {
+        let action: Value = serde_json::from_str(line)
+            .map_err(|_| Error::unavailable("the entry is not whole").at(place()).help("restore the log's file"))?;
+        let Some(info) = action.get("commitInfo").and_then(|info| info.get("lakegate")) else { continue };
+        return serde_json::from_value(info.clone()).map(Some).map_err(|_| {
+            Error::usage("the entry was written by another version of lakegate")
+                .at(place())
+                .help("run the newest version: this one cannot tell how far the last run has read")
+        });
+    }
+    Ok(None)
 }
 
 pub(crate) fn live_files(delta: &DeltaTable, place: &str) -> Result<Vec<LiveFile>> {

@@ -1,12 +1,13 @@
 //! Files of a project that a pattern names, pinned.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use lakegate_contract::{Error, Result};
 use sha2::{Digest as _, Sha256};
 
-use crate::source::InputObject;
+use crate::source::{Bookmark, InputObject};
 
 /// A file of the input: where it is, and what pins it.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +79,44 @@ pub fn identity_of<'a>(objects: impl IntoIterator<Item = &'a InputObject>) -> St
         }
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What remains to be read of `files`, and the bookmark for the next plan.
+pub struct NewFiles {
+    /// Files that no run has published yet.
+    pub files: Vec<InputFile>,
+    /// All files that will have been published then, by name, with their versions.
+    pub bookmark: Bookmark,
+}
+
+/// Leaves out the files that the bookmark of the last published run names.
+///
+/// # Errors
+/// When a file that was published has another version now: reading it again would publish its unchanged rows twice.
+pub fn new_files(since: Option<&Bookmark>, files: Vec<InputFile>) -> Result<NewFiles> {
+    let mut known: BTreeMap<String, String> = match since {
+        None => BTreeMap::new(),
+        Some(bookmark) => serde_json::from_value(bookmark.0.clone())
+            .map_err(|_| Error::bug("the bookmark of the last run is not one of files"))?,
+    };
+    let mut unread = Vec::new();
+    for file in files {
+        match known.get(&file.object.name) {
+            Some(version) if *version == file.object.version => {}
+            Some(_) => return Err(changed(&file.object.name)),
+            None => unread.push(file),
+        }
+    }
+    known.extend(unread.iter().map(|f| (f.object.name.clone(), f.object.version.clone())));
+    let known = serde_json::to_value(known).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))?;
+    Ok(NewFiles { files: unread, bookmark: Bookmark(known) })
+}
+
+fn changed(name: &str) -> Error {
+    Error::bad_input("the file has changed after its rows were published")
+        .at(name)
+        .expected("files that stay as they are once they have been loaded")
+        .help("put new rows into a new file; to load everything afresh, set mode = \"replace\" for one run")
 }
 
 fn collect(folder: &Path, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<()> {
@@ -160,6 +199,21 @@ mod tests {
         assert_eq!(names("?.txt"), ["n.txt"]);
         assert!(names("nothing/*.csv").is_empty());
         assert!(matching_files(folder.path(), "../x").is_err());
+    }
+
+    #[test]
+    fn a_bookmark_leaves_out_what_was_read_and_refuses_what_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let all = || matching_files(folder.path(), "*").unwrap();
+        write("a", "one");
+        let first = new_files(None, all()).unwrap();
+        assert_eq!(first.files.len(), 1);
+        write("b", "two");
+        let second = new_files(Some(&first.bookmark), all()).unwrap();
+        assert_eq!(second.files.iter().map(|f| f.object.name.as_str()).collect::<Vec<_>>(), ["b"]);
+        write("a", "longer");
+        assert!(new_files(Some(&second.bookmark), all()).err().unwrap().place().unwrap().ends_with('a'));
     }
 
     #[test]

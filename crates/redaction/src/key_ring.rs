@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hmac::{Hmac, KeyInit as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use lakegate_contract::{Error, Result};
 use sha2::Sha256;
 
@@ -48,6 +48,16 @@ impl KeyRing {
                 format!("add `[keys.{name}]` with `value = \"${{env:NAME}}\"` or `file = \"secrets/{name}.key\"`"),
             )
         })
+    }
+}
+
+impl KeyRing {
+    /// Tells keys apart without telling anything else of them: an HMAC under the key of a text that no identifier's domain
+    /// can give. `None` when there is no such key.
+    pub fn fingerprint(&self, name: &str) -> Option<String> {
+        let mut keyed = self.keys.get(name)?.clone();
+        keyed.update(b"lakegate key fingerprint\0\0");
+        Some(keyed.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

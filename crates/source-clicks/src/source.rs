@@ -1,12 +1,11 @@
 //! Click logs as a source: a split an object.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::files::{check_pin, identity_of, matching_files};
+use lakegate_pipeline::files::{check_pin, identity_of, matching_files, new_files};
 use lakegate_pipeline::{Bookmark, InputObject, ItemStream, Plan, Source, SourceEnvironment, Split};
 use serde::{Deserialize, Serialize};
 
@@ -86,20 +85,10 @@ impl Source for ClicksSource {
     }
 
     async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
-        let mut known: BTreeMap<String, String> = match since {
-            None => BTreeMap::new(),
-            Some(bookmark) => serde_json::from_value(bookmark.0.clone())
-                .map_err(|_| Error::bug("the bookmark of the last run is not one of click logs"))?,
-        };
-        let files = matching_files(&self.environment.project_root, &self.config.files)?;
+        let new = new_files(since, matching_files(&self.environment.project_root, &self.config.files)?)?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
-        for file in files {
-            match known.get(&file.object.name) {
-                Some(version) if *version == file.object.version => continue,
-                Some(_) => return Err(changed(&file.object.name)),
-                None => {}
-            }
+        for file in new.files {
             let payload = Payload { path: file.path, version: file.object.version.clone() };
             plan.splits.push(Split {
                 name: file.object.name.clone(),
@@ -110,10 +99,7 @@ impl Source for ClicksSource {
             objects.push(file.object);
         }
         plan.identity = identity_of(&objects);
-        known.extend(objects.iter().map(|o| (o.name.clone(), o.version.clone())));
-        plan.bookmark = Some(Bookmark(
-            serde_json::to_value(known).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))?,
-        ));
+        plan.bookmark = Some(new.bookmark);
         plan.objects = objects;
         Ok(plan)
     }
@@ -126,11 +112,4 @@ impl Source for ClicksSource {
         let decoder = ObjectDecoder::new(Arc::clone(&self.shape), window, &split.name)?;
         Ok(futures::stream::iter(decoder).boxed())
     }
-}
-
-fn changed(name: &str) -> Error {
-    Error::bad_input("the file has changed after its events were published")
-        .at(name)
-        .expected("files that stay as they are once they have been loaded")
-        .help("put new events into a new file; to load everything afresh, set mode = \"replace\" for one run")
 }

@@ -1,12 +1,11 @@
 //! Workbooks as a source: a split a workbook.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::files::{InputFile, check_pin, identity_of, matching_files};
+use lakegate_pipeline::files::{InputFile, check_pin, identity_of, matching_files, new_files};
 use lakegate_pipeline::rows::RowsBuilder;
 use lakegate_pipeline::{Bookmark, InputObject, ItemStream, Plan, Source, SourceEnvironment, SourceItem, Split};
 use serde::{Deserialize, Serialize};
@@ -165,21 +164,13 @@ impl Source for SurveySource {
     }
 
     async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
-        let mut known: BTreeMap<String, String> = match since {
-            None => BTreeMap::new(),
-            Some(bookmark) => serde_json::from_value(bookmark.0.clone())
-                .map_err(|_| Error::bug("the bookmark of the last run is not one of workbooks"))?,
-        };
-        let files = matching_files(&self.shared.environment.project_root, &self.shared.config.files)?;
+        let mut files = matching_files(&self.shared.environment.project_root, &self.shared.config.files)?;
+        // Excel leaves such files beside open workbooks.
+        files.retain(|f| !f.path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("~$")));
+        let new = new_files(since, files)?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
-        // Excel leaves such files beside open workbooks.
-        for file in
-            files.into_iter().filter(|f| !f.path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("~$")))
-        {
-            if known.get(&file.object.name) == Some(&file.object.version) {
-                continue;
-            }
+        for file in new.files {
             for column in headers(&self.shared, &file.path, &file.object.name)?.unread {
                 if !plan.unread_columns.contains(&column) {
                     plan.unread_columns.push(column);
@@ -189,10 +180,7 @@ impl Source for SurveySource {
             objects.push(file.object);
         }
         plan.identity = identity_of(&objects);
-        known.extend(objects.iter().map(|o| (o.name.clone(), o.version.clone())));
-        plan.bookmark = Some(Bookmark(
-            serde_json::to_value(known).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))?,
-        ));
+        plan.bookmark = Some(new.bookmark);
         plan.objects = objects;
         Ok(plan)
     }

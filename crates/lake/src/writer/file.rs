@@ -1,6 +1,7 @@
 //! One Parquet file while it is written.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -15,8 +16,10 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::{StagedFile, WriterOptions};
 use crate::{Lake, failure, statistics};
 
+/// Files that may be open at once: a common limit of descriptors is 1,024, and each holds up to a chunk of bytes.
+const MAX_OPEN_FILES: usize = 256;
 /// Bytes gathered before they go to a local disk.
-const LOCAL_CHUNK: usize = 512 << 10;
+const LOCAL_CHUNK: usize = 256 << 10;
 /// Bytes gathered before they go to a bucket: S3 takes no smaller part but the last.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
 const UPLOAD_PART: usize = 8 << 20;
@@ -30,6 +33,10 @@ pub(super) struct FileFormat {
     schema: SchemaRef,
     properties: WriterProperties,
     target_file_size: u64,
+    /// Files made so far.
+    parts: AtomicU32,
+    /// Files open now.
+    open: AtomicUsize,
 }
 
 impl FileFormat {
@@ -49,7 +56,17 @@ impl FileFormat {
             .set_statistics_enabled(EnabledStatistics::Page)
             .build();
         let target_file_size = options.target_file_size;
-        Ok(Self { lake: lake.clone(), folder, contract, schema, properties, target_file_size })
+        let (parts, open) = (AtomicU32::new(0), AtomicUsize::new(0));
+        Ok(Self { lake: lake.clone(), folder, contract, schema, properties, target_file_size, parts, open })
+    }
+
+    /// The number of the next file.
+    pub(super) fn next_part(&self) -> u32 {
+        self.parts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn too_many_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > MAX_OPEN_FILES
     }
 }
 
@@ -70,7 +87,11 @@ impl OpenFile {
     pub(super) async fn write_row_group(&mut self, rows: &[RecordBatch]) -> Result<()> {
         let (location, writer) = match &mut self.writer {
             Some(open) => open,
-            unopened => unopened.insert(open(&self.format, &self.relative)?),
+            unopened => {
+                let opened = unopened.insert(open(&self.format, &self.relative)?);
+                self.format.open.fetch_add(1, Ordering::Relaxed);
+                opened
+            }
         };
         for batch in rows {
             self.rows += batch.num_rows() as u64;
@@ -83,9 +104,15 @@ impl OpenFile {
         self.writer.as_ref().is_some_and(|(_, writer)| writer.bytes_written() as u64 >= self.format.target_file_size)
     }
 
+    /// Bytes written so far; at least 1 for a file that is open.
+    pub(super) fn bytes(&self) -> usize {
+        self.writer.as_ref().map_or(0, |(_, writer)| writer.bytes_written().max(1))
+    }
+
     /// Writes the footer; from here on the file is whole and durable, and still nobody's.
     pub(super) async fn close(self, partition: &[PartitionValue]) -> Result<StagedFile> {
         let (location, mut writer) = self.writer.ok_or_else(|| Error::bug("a file without rows is closed"))?;
+        self.format.open.fetch_sub(1, Ordering::Relaxed);
         let metadata = writer.finish().await.map_err(|e| failure::parquet(&e, location.to_string()))?;
         Ok(StagedFile {
             bytes: writer.bytes_written() as u64,

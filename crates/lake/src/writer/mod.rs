@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, PartitionValue, Result, TableName};
 use lakegate_redaction::CleanBatch;
 use object_store::path::Path;
@@ -100,7 +100,7 @@ impl Staged {
 ///
 /// Rows wait in memory, by partition. A partition that holds a row group's worth is encoded and written by the worker
 /// that filled it; when all partitions together exceed the budget, the fullest one is written early. Between row groups an
-/// open file costs only its metadata.
+/// open file costs its metadata and up to a chunk of bytes, and only so many are open at once.
 pub struct StagedWriter {
     contract: Arc<Contract>,
     run: RunId,
@@ -161,10 +161,13 @@ impl Lake {
     pub async fn discard_run(&self, table: &TableName, run: RunId) -> Result<()> {
         let place = self.table_key(table)?;
         let generation = run.generation();
+        // Appended files stand in other runs' generations, under names of their own.
+        let appended = format!("part-{}-", run.to_string().to_ascii_lowercase());
         let mut listed = self.store().list(Some(&place));
         while let Some(meta) = listed.next().await {
             let key = meta.map_err(|e| crate::failure::store(&e, place.to_string()))?.location;
-            if key.parts().any(|part| part.as_ref() == generation) {
+            let own_name = key.filename().is_some_and(|name| name.starts_with(&appended));
+            if own_name || key.parts().any(|part| part.as_ref() == generation) {
                 self.delete(&key).await?;
             }
         }
@@ -174,7 +177,7 @@ impl Lake {
                 crate::location::remove_empty_folders(&below);
             }
         }
-        self.delete_below(&format!("staging/{run}")).await
+        self.clear_append(table, run).await
     }
 }
 
@@ -221,13 +224,19 @@ impl StagedWriter {
     /// When a file cannot be written or closed.
     pub async fn finish(self) -> Result<Staged> {
         let partitions = std::mem::take(&mut *self.partitions.lock().unwrap_or_else(PoisonError::into_inner));
-        let files: Vec<Vec<StagedFile>> = futures::stream::iter(partitions.into_values())
-            .map(|partition| tokio::spawn(async move { partition.close().await }))
+        // Encoding runs on threads of its own, and all are waited for: what a failed run goes on writing could not be cleared.
+        let handle = tokio::runtime::Handle::current();
+        let closed: Vec<Result<Vec<StagedFile>>> = futures::stream::iter(partitions.into_values())
+            .map(|partition| {
+                let handle = handle.clone();
+                tokio::task::spawn_blocking(move || handle.block_on(partition.close()))
+            })
             .buffer_unordered(self.options.lanes.max(1))
             .map(|joined| joined.unwrap_or_else(|_| Err(Error::bug("a writer has stopped"))))
-            .try_collect()
-            .await?;
-        let mut files: Vec<StagedFile> = files.into_iter().flatten().collect();
+            .collect()
+            .await;
+        let closed: Vec<Vec<StagedFile>> = closed.into_iter().collect::<Result<_>>()?;
+        let mut files: Vec<StagedFile> = closed.into_iter().flatten().collect();
         files.sort_by(|a, b| a.relative.cmp(&b.relative));
         let (rows, bytes) = (files.iter().map(|f| f.rows).sum(), files.iter().map(|f| f.bytes).sum());
         Ok(Staged { contract: self.contract, run: self.run, mode: self.mode, files, rows, bytes })
@@ -248,10 +257,23 @@ impl StagedWriter {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    /// Rows count as held until they are written: while one worker encodes, the others must not fill the same space again.
     async fn flush(&self, partition: &Partition) -> Result<usize> {
         let (rows, size) = partition.take();
+        let encoded = partition.encode(rows).await;
         self.buffered.fetch_sub(size, Ordering::Relaxed);
-        partition.encode(rows).await?;
+        encoded?;
+        self.close_idle(partition).await?;
         Ok(size)
+    }
+
+    /// Closes files of other partitions when too many are open: each holds a descriptor and a chunk of bytes.
+    async fn close_idle(&self, busy: &Partition) -> Result<()> {
+        while self.format.too_many_open() {
+            let idle = self.all_partitions().into_iter().filter(|p| !std::ptr::eq(Arc::as_ptr(p), busy));
+            let Some(largest) = idle.max_by_key(|p| p.idle_bytes()).filter(|p| p.idle_bytes() > 0) else { break };
+            largest.close_one_idle().await?;
+        }
+        Ok(())
     }
 }

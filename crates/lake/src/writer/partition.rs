@@ -1,6 +1,5 @@
 //! One partition's buffer and open files.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -18,7 +17,6 @@ pub(super) struct Partition {
     /// Open files that no worker is writing to.
     free: Mutex<Vec<OpenFile>>,
     closed: Mutex<Vec<StagedFile>>,
-    parts: AtomicU32,
 }
 
 #[derive(Default)]
@@ -33,15 +31,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Partition {
     pub(super) fn new(values: Vec<PartitionValue>, folder: String, format: Arc<FileFormat>) -> Self {
-        Self {
-            values,
-            folder,
-            format,
-            buffer: Mutex::default(),
-            free: Mutex::default(),
-            closed: Mutex::default(),
-            parts: AtomicU32::new(0),
-        }
+        Self { values, folder, format, buffer: Mutex::default(), free: Mutex::default(), closed: Mutex::default() }
     }
 
     /// Adds rows; returns the bytes that wait now.
@@ -81,9 +71,29 @@ impl Partition {
         Ok(())
     }
 
+    /// No two files of a run have the same number: on a disk that takes two partitions' names for one they would overwrite
+    /// each other.
     fn open(&self) -> OpenFile {
-        let part = self.parts.fetch_add(1, Ordering::Relaxed);
-        OpenFile::new(&self.format, format!("{}/part-{part:05}.parquet", self.folder))
+        OpenFile::new(&self.format, format!("{}/part-{:05}.parquet", self.folder, self.format.next_part()))
+    }
+
+    /// Bytes of the largest file that is open and idle; 0 when there is none.
+    pub(super) fn idle_bytes(&self) -> usize {
+        locked(&self.free).iter().map(OpenFile::bytes).max().unwrap_or(0)
+    }
+
+    /// Closes the largest idle file: what comes later goes to another.
+    pub(super) async fn close_one_idle(&self) -> Result<()> {
+        let taken = {
+            let mut free = locked(&self.free);
+            let largest = (0..free.len()).max_by_key(|i| free.get(*i).map_or(0, OpenFile::bytes));
+            largest.map(|index| free.swap_remove(index))
+        };
+        if let Some(file) = taken {
+            let closed = file.close(&self.values).await?;
+            locked(&self.closed).push(closed);
+        }
+        Ok(())
     }
 
     /// Writes what waits and closes every file.

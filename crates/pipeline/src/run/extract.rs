@@ -17,13 +17,24 @@ impl Attempt<'_> {
         let shared = Arc::new(self.shared(source, plan)?);
         let bytes = plan.splits.iter().map(|s| s.bytes).sum();
         self.options.progress.planned(&self.context.definition.name, bytes, plan.estimated_rows);
-        run_workers(&shared, self.context.workers.min(plan.splits.len()).max(1)).await?;
+        let read = run_workers(&shared, self.context.workers.min(plan.splits.len()).max(1)).await;
         let shared = Arc::into_inner(shared).ok_or_else(|| Error::bug("a worker still runs"))?;
         let totals = shared.totals();
-        let summary = shared.quarantine.finish().await?;
         self.record.findings = shared.guard.as_ref().map(|g| g.findings()).unwrap_or_default();
+        match read {
+            Ok(()) => {}
+            // People will want to see the rows that closed it.
+            Err(error) if error.class() == Class::GateClosed => {
+                let summary = shared.quarantine.finish().await?;
+                self.note(&totals, &summary);
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+        let summary = shared.quarantine.finish().await?;
+        self.note(&totals, &summary);
         let staged = shared.writer.finish().await?;
-        self.note(&totals, &summary, &staged);
+        (self.record.rows_out, self.record.bytes_out) = (staged.rows, staged.bytes);
         conserve(&totals, &summary, &staged)?;
         self.gate_on_rows(&totals)?;
         Ok(staged)
@@ -31,37 +42,44 @@ impl Attempt<'_> {
 
     fn shared(&self, source: Arc<dyn Source>, plan: &Plan) -> Result<Shared> {
         let context = self.context;
-        let mode = match context.definition.mode {
-            LoadMode::Replace => WriteMode::Replace,
-            LoadMode::Append => WriteMode::Append,
-        };
         let options = WriterOptions {
             memory_budget: context.memory_limit / 3,
             row_group_size: (context.memory_limit / 8).clamp(8 << 20, 64 << 20),
             lanes: context.workers,
             ..WriterOptions::default()
         };
-        let writer = context.lake.stage(&context.contract, context.time_zone, self.run, mode, options)?;
+        let writer = context.lake.stage(
+            &context.contract,
+            context.time_zone,
+            self.run,
+            write_mode(context.definition.mode),
+            options,
+        )?;
         let today = Utc::now().with_timezone(&context.time_zone).date_naive();
         Shared::new(context, source, plan, writer, today, self.run, self.options)
     }
 
-    fn note(&mut self, totals: &Totals, summary: &QuarantineSummary, staged: &Staged) {
+    fn note(&mut self, totals: &Totals, summary: &QuarantineSummary) {
         self.record.rows_in = totals.records;
-        self.record.rows_out = staged.rows;
         self.record.rows_quarantined = summary.rows + summary.rejected;
         self.record.rows_excluded = totals.excluded;
         self.record.rows_flagged = totals.flagged;
         self.record.bytes_in = totals.bytes;
-        self.record.bytes_out = staged.bytes;
         self.record.refused = totals.refused.clone();
         self.record.quarantine = summary.path.clone();
     }
 
     fn gate_on_rows(&self, totals: &Totals) -> Result<()> {
         let gate = &self.context.definition.gate;
-        if totals.records == 0 && !gate.allow_empty {
-            return Err(Error::bad_input("the input has no rows")
+        // A job that leaves out every record must not empty its table either.
+        let all_excluded = totals.records == totals.excluded && self.context.definition.mode == LoadMode::Replace;
+        if (totals.records == 0 || all_excluded) && !gate.allow_empty {
+            let found = if all_excluded && totals.records > 0 {
+                "the job leaves out every record"
+            } else {
+                "the input has no rows"
+            };
+            return Err(Error::bad_input(found)
                 .at(format!("job {}", self.context.definition.name))
                 .help("if that is right, set allow_empty = true under [gate] of the job"));
         }
@@ -107,6 +125,14 @@ impl Attempt<'_> {
     pub(super) fn closed(&self, found: impl Into<String>) -> Error {
         Error::new(Class::GateClosed, format!("the gate stayed closed: {}", found.into()))
             .at(format!("job {}", self.context.definition.name))
+    }
+}
+
+/// How the lake carries out a job's mode.
+pub(super) fn write_mode(mode: LoadMode) -> WriteMode {
+    match mode {
+        LoadMode::Replace => WriteMode::Replace,
+        LoadMode::Append => WriteMode::Append,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 use chrono_tz::Tz;
-use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
+use lakegate_contract::{AsOf, Class, Contract, Error, OnNewColumn, Result, Treatment};
 use lakegate_lake::{Head, Lake, RunId, RunInfo, Staged};
 use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
@@ -149,6 +149,10 @@ impl<'a> Attempt<'a> {
         let _lock = lake.lock(table)?;
         lake.reconcile(table).await?;
         let head = lake.head(table).await?;
+        let mode = extract::write_mode(self.context.definition.mode);
+        lake.check_contract(&self.context.contract, mode)
+            .await
+            .map_err(|e| e.within(format!("schemas/{table}.toml")))?;
         let began = Instant::now();
         let plan = self.plan(source.as_ref(), head.as_ref()).await?;
         self.record.timings.plan = milliseconds(began);
@@ -158,18 +162,36 @@ impl<'a> Attempt<'a> {
         lake.note_open(table, self.run).await?;
         let result = self.load(source, &plan, head.as_ref()).await;
         if !matches!(&result, Err(error) if error.class() == Class::CommitUnknown) {
-            if result.is_err() {
-                lake.discard_run(table, self.run).await?;
-            }
-            lake.note_closed(table, self.run).await?;
+            self.clear_up(result.is_err()).await;
         }
         result
+    }
+
+    /// What cannot be cleared up now is cleared up by the next run: it must not hide how this one ended.
+    async fn clear_up(&self, discard: bool) {
+        let (lake, table) = (&self.context.lake, self.context.contract.table());
+        let cleared = async {
+            if discard {
+                lake.discard_run(table, self.run).await?;
+            }
+            lake.note_closed(table, self.run).await
+        };
+        if let Err(error) = cleared.await {
+            tracing::warn!(run = %self.run, %error, "the run's files could not be cleared up; the next run will");
+        }
     }
 
     async fn plan(&mut self, source: &dyn Source, head: Option<&Head>) -> Result<Plan> {
         let before = head.and_then(|h| h.run.as_ref()).and_then(|r| r.bookmark.clone());
         let since = before.clone().filter(|_| self.context.definition.mode == LoadMode::Append).map(Bookmark);
         let plan = source.plan(since.as_ref()).await?;
+        if self.context.definition.mode == LoadMode::Append && plan.bookmark.is_none() && !plan.splits.is_empty() {
+            return Err(Error::usage(
+                "the source cannot tell what it has read before, so every run would append all of it",
+            )
+            .at(format!("jobs/{}.toml", self.context.definition.name))
+            .expected("mode = \"replace\""));
+        }
         self.record.bookmark_before = before;
         self.record.bookmark_after = plan.bookmark.as_ref().map(|b| b.0.clone());
         self.record.input = Some(plan.identity.clone());
@@ -227,7 +249,7 @@ impl<'a> Attempt<'a> {
             input: plan.identity.clone(),
             configuration: self.record.configuration.clone(),
             bookmark: plan.bookmark.as_ref().map(|b| b.0.clone()),
-            sequence: head.map_or(0, |h| h.version.cast_signed()) + 1,
+            sequence: head.map_or(0, |h| h.sequence) + 1,
             rows: staged.rows,
         };
         let published = self.context.lake.publish(staged, &info).await?;
@@ -315,6 +337,7 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
             context.contract.text(),
             ruleset.unwrap_or_default(),
             context.time_zone.name(),
+            &redaction_state(context),
         ]),
         contract: digest(&[context.contract.text()]),
         ruleset: ruleset.map(|text| digest(&[text])),
@@ -342,6 +365,25 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
         bookmark_before: None,
         bookmark_after: None,
     }
+}
+
+/// What redaction depends on besides the contract's text: its own version, the keys themselves (by their fingerprints), and
+/// the day, where ages are counted as of today. With another of these the same input gives other rows.
+fn redaction_state(context: &JobContext) -> String {
+    let mut state = format!("redaction {}", lakegate_redaction::VERSION);
+    for column in context.contract.columns() {
+        match &column.treatment {
+            Treatment::Hmac { key, .. } => {
+                let fingerprint = context.keys.fingerprint(key).unwrap_or_default();
+                state.push_str(&format!(";{key}={fingerprint}"));
+            }
+            Treatment::Band(band) if band.as_of == Some(AsOf::Today) => {
+                state.push_str(&format!(";today={}", Utc::now().with_timezone(&context.time_zone).date_naive()));
+            }
+            _ => {}
+        }
+    }
+    state
 }
 
 fn milliseconds(since: Instant) -> u64 {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow::array::{Array, BooleanArray, ListArray, ListBuilder, StringBuilder};
 use arrow::compute::kernels::boolean::{is_not_null, not, or};
@@ -15,7 +16,7 @@ use lakegate_quality::RowRules;
 use lakegate_redaction::{CleanBatch, Guard, RawBatch, Redactor};
 
 use super::{Cancellation, JobContext, RunOptions};
-use crate::source::{Plan, Rejected, Source, SourceItem, Split};
+use crate::source::{ItemStream, Plan, Rejected, Source, SourceItem, Split};
 use crate::{BadRowLimit, Gate, GuardMode, Progress, RowMode};
 
 /// Everything that a worker needs.
@@ -125,9 +126,8 @@ impl Shared {
     async fn read(&self, split: &Split) -> Result<()> {
         let mut stream = self.source.open(split).await?;
         let (mut seen, mut done) = (0, None);
-        while let Some(item) = stream.next().await {
-            self.check()?;
-            match item? {
+        while let Some(item) = self.next(&mut stream).await? {
+            match item {
                 SourceItem::Batch(raw) => seen += self.take(raw).await?,
                 SourceItem::Rejected(records) => {
                     seen += records.len() as u64;
@@ -150,6 +150,18 @@ impl Shared {
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.progress.advanced(&self.job, records, bytes);
         Ok(())
+    }
+
+    /// The next item; a source that is slow does not keep the run from stopping.
+    async fn next(&self, stream: &mut ItemStream) -> Result<Option<SourceItem>> {
+        const LOOK: Duration = Duration::from_millis(200);
+        loop {
+            self.check()?;
+            match tokio::time::timeout(LOOK, stream.next()).await {
+                Ok(item) => return item.transpose(),
+                Err(_) => continue,
+            }
+        }
     }
 
     /// One batch through redaction and row rules, to the writer and to quarantine.
@@ -212,7 +224,13 @@ impl Shared {
             }
             for field in self.contract.partition_by().iter().filter(|f| f.column == column.name) {
                 if let Some(rows) = field.unstorable(values) {
-                    reasons.push((format!("partition column {} is an empty string", field.name), rows));
+                    reasons.push((
+                        format!(
+                            "partition column {} cannot name a folder: empty, too long or out of range",
+                            field.name
+                        ),
+                        rows,
+                    ));
                 }
             }
         }

@@ -198,6 +198,8 @@ struct Broken {
     claimed: Option<u64>,
     fails: bool,
     cancellation: Option<Cancellation>,
+    /// Whether it tells how far it has read.
+    resumable: bool,
 }
 
 #[async_trait]
@@ -208,7 +210,8 @@ impl Source for Broken {
 
     async fn plan(&self, _: Option<&Bookmark>) -> Result<Plan> {
         let split = Split { name: "only".to_owned(), bytes: None, payload: serde_json::Value::Null };
-        Ok(Plan { splits: vec![split], identity: "x".to_owned(), ..Plan::default() })
+        let bookmark = self.resumable.then(|| Bookmark(serde_json::Value::Null));
+        Ok(Plan { splits: vec![split], identity: "x".to_owned(), bookmark, ..Plan::default() })
     }
 
     async fn open(&self, _: &Split) -> Result<ItemStream> {
@@ -229,10 +232,12 @@ impl Source for Broken {
 async fn whatever_breaks_nothing_is_published_and_nothing_is_left() {
     let cancellation = Cancellation::default();
     for (source, code) in [
-        (Broken { claimed: Some(11), fails: false, cancellation: None }, 1),
-        (Broken { claimed: None, fails: false, cancellation: None }, 5),
-        (Broken { claimed: Some(10), fails: true, cancellation: None }, 5),
-        (Broken { claimed: Some(10), fails: false, cancellation: Some(cancellation.clone()) }, 130),
+        (Broken { claimed: Some(11), fails: false, cancellation: None, resumable: true }, 1),
+        (Broken { claimed: None, fails: false, cancellation: None, resumable: true }, 5),
+        (Broken { claimed: Some(10), fails: true, cancellation: None, resumable: true }, 5),
+        (Broken { claimed: Some(10), fails: false, cancellation: Some(cancellation.clone()), resumable: true }, 130),
+        // It would be appended again by every run.
+        (Broken { claimed: Some(10), fails: false, cancellation: None, resumable: false }, 2),
     ] {
         let mut fixture = fixture(LoadMode::Append, Gate::default(), RULES);
         if source.cancellation.is_some() {
@@ -247,6 +252,36 @@ async fn whatever_breaks_nothing_is_published_and_nothing_is_left() {
         fixture.options.cancellation = Cancellation::default();
         assert_eq!(fixture.run(retry).await.record.outcome, Outcome::Published);
     }
+}
+
+/// A source that never answers.
+struct Hanging;
+
+#[async_trait]
+impl Source for Hanging {
+    fn describe(&self) -> String {
+        "hanging".to_owned()
+    }
+
+    async fn plan(&self, _: Option<&Bookmark>) -> Result<Plan> {
+        let split = Split { name: "only".to_owned(), bytes: None, payload: serde_json::Value::Null };
+        Ok(Plan { splits: vec![split], identity: "x".to_owned(), ..Plan::default() })
+    }
+
+    async fn open(&self, _: &Split) -> Result<ItemStream> {
+        Ok(futures::stream::pending().boxed())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_hangs_can_be_interrupted() {
+    let fixture = fixture(LoadMode::Replace, Gate::default(), RULES);
+    let cancellation = fixture.options.cancellation.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        cancellation.cancel();
+    });
+    assert_eq!(fixture.run(Hanging).await.record.exit_code, 130);
 }
 
 #[tokio::test(flavor = "multi_thread")]
