@@ -18,6 +18,10 @@ use lakegate_contract::{Class, Error, Result};
 
 use crate::arguments::{Arguments, Command};
 
+/// Arrow's buffers are large and short-lived: this allocator gives them back, where the system's keeps them.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.global.verbose, arguments.global.json);

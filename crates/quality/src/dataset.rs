@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
-use datafusion::prelude::SessionContext;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::prelude::{SessionContext, ident};
 use futures::{StreamExt as _, TryStreamExt as _};
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Class, Error, Result};
 
 use crate::ast::{Leaf, Node, Rule, Ruleset};
 use crate::compare::number_holds;
 use crate::condition::{Condition, NumberCondition};
+use crate::keys::{self, KeyCounter, KeyCounts};
 use crate::measure::{Gauge, Reading, as_double};
 use crate::row::{Compiler, is_row_rule};
 use crate::{RuleOutcome, RuleResult, custom_sql};
@@ -29,6 +32,8 @@ pub enum Scope {
 /// The rules that judge a dataset as a whole, compiled for one schema.
 pub struct DatasetRules {
     schema: SchemaRef,
+    /// The columns that the pass reads.
+    scanned: SchemaRef,
     rules: Vec<Rule>,
     /// A gauge for each leaf, in order; `None` where the pass does not measure it.
     gauges: Arc<Vec<std::result::Result<Option<Gauge>, String>>>,
@@ -50,13 +55,14 @@ impl DatasetRules {
     pub fn compile(ruleset: &Ruleset, schema: SchemaRef, scope: Scope) -> Result<Self> {
         let rules: Vec<Rule> =
             ruleset.rules().iter().filter(|rule| scope == Scope::Whole || !is_row_rule(rule)).cloned().collect();
-        let compiler = Compiler::new(SchemaRef::clone(&schema));
+        let scanned = scanned_columns(&schema, &rules);
+        let compiler = Compiler::new(SchemaRef::clone(&scanned));
         let gauges = rules
             .iter()
             .flat_map(|rule| rule.node.leaves())
             .map(|leaf| Gauge::of(leaf, &compiler).map_err(|e| e.to_string()))
             .collect();
-        Ok(Self { schema, rules, gauges: Arc::new(gauges) })
+        Ok(Self { schema, scanned, rules, gauges: Arc::new(gauges) })
     }
 
     /// Whether there is nothing to judge.
@@ -69,14 +75,13 @@ impl DatasetRules {
     /// # Errors
     /// When the data cannot be read. A rule that fails by itself has outcome [`RuleResult::Error`].
     pub async fn evaluate(&self, context: &SessionContext) -> Result<Vec<RuleOutcome>> {
-        let readings = self.measure(context).await?;
+        let measured = self.measure(context).await?;
         let mut index = 0;
         let mut outcomes = Vec::with_capacity(self.rules.len());
         for rule in &self.rules {
             let mut findings = Vec::new();
             for leaf in rule.node.leaves() {
-                let reading = readings.get(index).copied().unwrap_or_default();
-                findings.push(self.judge(leaf, index, &reading, context).await);
+                findings.push(self.judge(leaf, index, &measured, context).await);
                 index += 1;
             }
             let finding = combine(&rule.node, &mut findings.into_iter());
@@ -93,41 +98,49 @@ impl DatasetRules {
     }
 
     /// The pass: every partition of the data in its own task, each with readings of its own.
-    async fn measure(&self, context: &SessionContext) -> Result<Vec<Reading>> {
+    async fn measure(&self, context: &SessionContext) -> Result<Measured> {
         if !self.gauges.iter().any(|g| matches!(g, Ok(Some(_)))) {
-            return Ok(Vec::new());
+            return Ok(Measured::default());
         }
-        let frame = context.table("primary").await.map_err(unreadable)?;
-        let streams = frame.execute_stream_partitioned().await.map_err(unreadable)?;
-        let tasks: Vec<_> = streams
-            .into_iter()
-            .map(|mut stream| {
-                let gauges = Arc::clone(&self.gauges);
-                tokio::spawn(async move {
-                    let mut readings = vec![Reading::default(); gauges.len()];
-                    while let Some(batch) = stream.next().await {
-                        let batch = batch.map_err(unreadable)?;
-                        for (gauge, reading) in gauges.iter().zip(&mut readings) {
-                            if let Ok(Some(gauge)) = gauge {
-                                gauge.read(&batch, reading)?;
-                            }
-                        }
-                    }
-                    Ok::<_, Error>(readings)
-                })
-            })
-            .collect();
-        let mut total = vec![Reading::default(); self.gauges.len()];
+        let columns: Vec<&str> = self.scanned.fields().iter().map(|f| f.name().as_str()).collect();
+        let frame = context.table("primary").await.map_err(unreadable)?.select(columns.into_iter().map(ident));
+        let streams = frame.map_err(unreadable)?.execute_stream_partitioned().await.map_err(unreadable)?;
+        let bytes = self.bytes_of_keys(context, streams.len());
+        let mut tasks = Vec::new();
+        for stream in streams {
+            let part = Part::new(Arc::clone(&self.gauges), &self.scanned, bytes)?;
+            tasks.push(tokio::spawn(part.read(stream)));
+        }
+        let mut total = Measured { readings: vec![Reading::default(); self.gauges.len()], ..Measured::default() };
+        let mut counters: BTreeMap<usize, Vec<KeyCounter>> = BTreeMap::new();
         for task in tasks {
-            let readings = task.await.map_err(|_| Error::bug("judging the rules has stopped"))??;
-            for (sum, reading) in total.iter_mut().zip(&readings) {
+            let part = task.await.map_err(|_| Error::bug("judging the rules has stopped"))??;
+            for (sum, reading) in total.readings.iter_mut().zip(&part.readings) {
                 sum.merge(reading);
             }
+            for (index, counter) in part.counters {
+                counters.entry(index).or_default().push(counter);
+            }
+        }
+        for (index, counters) in counters {
+            total.keys.insert(index, keys::total(counters).await?);
         }
         Ok(total)
     }
 
-    async fn judge(&self, leaf: &Leaf, index: usize, reading: &Reading, context: &SessionContext) -> Finding {
+    /// What each counter of keys may hold: together a quarter of the engine's memory, the rest is for queries.
+    fn bytes_of_keys(&self, context: &SessionContext, parts: usize) -> usize {
+        const UNLIMITED: usize = 256 << 20;
+        let counters = self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count();
+        let memory = match context.runtime_env().memory_pool.memory_limit() {
+            MemoryLimit::Finite(bytes) => bytes / 4,
+            _ => UNLIMITED,
+        };
+        memory / (counters * parts).max(1)
+    }
+
+    async fn judge(&self, leaf: &Leaf, index: usize, measured: &Measured, context: &SessionContext) -> Finding {
+        let reading = &measured.readings.get(index).copied().unwrap_or_default();
         if let Some(Err(message)) = self.gauges.get(index) {
             return errored(message.clone());
         }
@@ -141,7 +154,10 @@ impl DatasetRules {
             "IsComplete" => Ok(complete(leaf, reading)),
             "ColumnValues" => Ok(compliance(leaf, "ColumnValues.Compliance", reading)),
             "ColumnLength" => Ok(compliance(leaf, "LengthCompliance", reading)),
-            "Uniqueness" | "IsUnique" | "IsPrimaryKey" => self.uniqueness(leaf, context).await,
+            "Uniqueness" | "IsUnique" | "IsPrimaryKey" => {
+                let counts = measured.keys.get(&index).ok_or_else(|| Error::bug("the keys were not counted"));
+                counts.map(|counts| Self::uniqueness(leaf, counts))
+            }
             "ReferentialIntegrity" => self.referential_integrity(leaf, context).await,
             "CustomSql" => self.custom_sql(leaf, context).await,
             other => Err(Error::usage(format!("`{other}` cannot be evaluated by lakegate"))),
@@ -157,50 +173,29 @@ impl DatasetRules {
     }
 
     /// Values that occur once over rows, rows whose columns are all NULL left out.
-    async fn uniqueness(&self, leaf: &Leaf, context: &SessionContext) -> Result<Finding> {
-        let compiler = Compiler::new(SchemaRef::clone(&self.schema));
-        for column in &leaf.parameters {
-            compiler.column(column)?;
-        }
-        let columns: Vec<String> = leaf.parameters.iter().map(|c| quoted(c)).collect();
-        let listed = columns.join(", ");
-        let all_null = columns.iter().map(|c| format!("{c} IS NULL")).collect::<Vec<_>>().join(" AND ");
-        let filter = leaf.filter.as_ref().map(|f| format!(" AND ({f})")).unwrap_or_default();
-        let sql = format!(
-            "SELECT CAST(sum(CASE WHEN n = 1 THEN 1 ELSE 0 END) AS bigint), CAST(sum(n) AS bigint) FROM \
-             (SELECT count(*) AS n FROM \"primary\" WHERE NOT ({all_null}){filter} GROUP BY {listed})"
-        );
-        let counts = counts(context, &sql).await?;
-        let [once, rows] = counts.as_slice() else { return Err(Error::bug("a count is missing")) };
-        let uniqueness = rows.filter(|r| *r > 0).map(|rows| as_double(once.unwrap_or(0)) / as_double(rows));
+    fn uniqueness(leaf: &Leaf, counts: &KeyCounts) -> Finding {
+        let uniqueness = (counts.keyed > 0).then(|| as_double(counts.once) / as_double(counts.keyed));
         let mut metrics = BTreeMap::from_iter(uniqueness.map(|u| (metric_of(&leaf.parameters, "Uniqueness"), u)));
         let mut holds = match &leaf.condition {
             Some(Condition::Number(condition)) => uniqueness.is_some_and(|u| number_holds(condition, u)),
             _ => uniqueness == Some(1.0),
         };
         let mut message = (!holds).then(|| match uniqueness {
-            Some(u) => format!("uniqueness is {u}"),
+            Some(u) => format!("uniqueness is {u}: {} of {} rows have a key of their own", counts.once, counts.keyed),
             None => "there is no row with a value".to_owned(),
         });
         if leaf.name() == "IsPrimaryKey" {
-            for (column, completeness) in self.completeness(leaf, context).await? {
-                if completeness < 1.0 {
+            for (column, nulls) in leaf.parameters.iter().zip(&counts.nulls) {
+                let completeness =
+                    if counts.rows == 0 { 0.0 } else { 1.0 - as_double(*nulls) / as_double(counts.rows) };
+                if *nulls > 0 || counts.rows == 0 {
                     holds = false;
-                    message = Some(format!("column `{column}` holds NULL"));
+                    message = Some(format!("column `{column}` holds NULL in {nulls} of {} rows", counts.rows));
                 }
                 metrics.insert(format!("Column.{column}.Completeness"), completeness);
             }
         }
-        Ok(finding(holds, metrics, message))
-    }
-
-    async fn completeness(&self, leaf: &Leaf, context: &SessionContext) -> Result<Vec<(String, f64)>> {
-        let counted = leaf.parameters.iter().map(|c| format!("count({})", quoted(c))).collect::<Vec<_>>().join(", ");
-        let filter = leaf.filter.as_ref().map(|f| format!(" WHERE {f}")).unwrap_or_default();
-        let counts = counts(context, &format!("SELECT count(*), {counted} FROM \"primary\"{filter}")).await?;
-        let Some((Some(rows), columns)) = counts.split_first() else { return Err(Error::bug("a count is missing")) };
-        let ratio = |n: &Option<u64>| if *rows == 0 { 0.0 } else { as_double(n.unwrap_or(0)) / as_double(*rows) };
-        Ok(leaf.parameters.iter().cloned().zip(columns.iter().map(ratio)).collect())
+        finding(holds, metrics, message)
     }
 
     /// Rows whose key stands in the reference over rows. NULL in a key never matches.
@@ -222,8 +217,14 @@ impl DatasetRules {
         let matching = format!(
             "SELECT count(*) FROM \"primary\" p LEFT SEMI JOIN (SELECT DISTINCT {listed} FROM {reference}) r ON {matched}"
         );
-        let (hits, rows) =
-            (counts(context, &matching).await?, counts(context, "SELECT count(*) FROM \"primary\"").await?);
+        let hits = match counts(context, &matching).await {
+            // The join holds the reference in memory; grouping both sides together can spill.
+            Err(error) if error.class() == Class::Unavailable => {
+                counts(context, &grouped_match(&own, &theirs, &reference)).await?
+            }
+            other => other?,
+        };
+        let rows = counts(context, "SELECT count(*) FROM \"primary\"").await?;
         let ([Some(hits)], [Some(rows)]) = (hits.as_slice(), rows.as_slice()) else {
             return Err(Error::bug("a count is missing"));
         };
@@ -286,6 +287,65 @@ impl DatasetRules {
     }
 }
 
+/// What the pass has measured, by the place of the rule's leaf.
+#[derive(Default)]
+struct Measured {
+    readings: Vec<Reading>,
+    keys: BTreeMap<usize, KeyCounts>,
+}
+
+/// The pass over one part of the data.
+struct Part {
+    gauges: Arc<Vec<std::result::Result<Option<Gauge>, String>>>,
+    readings: Vec<Reading>,
+    counters: BTreeMap<usize, KeyCounter>,
+}
+
+impl Part {
+    fn new(
+        gauges: Arc<Vec<std::result::Result<Option<Gauge>, String>>>,
+        schema: &Schema,
+        bytes_of_keys: usize,
+    ) -> Result<Self> {
+        let mut counters = BTreeMap::new();
+        for (index, gauge) in gauges.iter().enumerate() {
+            if let Ok(Some(gauge)) = gauge
+                && let Some(counter) = gauge.counter(schema, bytes_of_keys)?
+            {
+                counters.insert(index, counter);
+            }
+        }
+        Ok(Self { readings: vec![Reading::default(); gauges.len()], gauges, counters })
+    }
+
+    async fn read(mut self, mut stream: SendableRecordBatchStream) -> Result<Self> {
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(unreadable)?;
+            for (gauge, reading) in self.gauges.iter().zip(&mut self.readings) {
+                if let Ok(Some(gauge)) = gauge {
+                    gauge.read(&batch, reading)?;
+                }
+            }
+            for (index, counter) in &mut self.counters {
+                if let Some(Ok(Some(gauge))) = self.gauges.get(*index) {
+                    gauge.count(&batch, counter)?;
+                }
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// The columns that a rule's text could mean: reading one too many does no harm.
+fn scanned_columns(schema: &SchemaRef, rules: &[Rule]) -> SchemaRef {
+    let named = |field: &&Arc<Field>| rules.iter().any(|rule| rule.text.contains(field.name().as_str()));
+    let mut fields: Vec<Arc<Field>> = schema.fields().iter().filter(named).cloned().collect();
+    if fields.is_empty() {
+        fields.extend(schema.fields().first().cloned());
+    }
+    Arc::new(Schema::new(fields))
+}
+
 /// The whole numbers of a query's one row.
 async fn counts(context: &SessionContext, sql: &str) -> Result<Vec<Option<u64>>> {
     custom_sql::refuse_monsters(sql)?;
@@ -315,6 +375,23 @@ fn unreadable(error: DataFusionError) -> Error {
         }
         _ => Error::bad_input("the data to judge cannot be read"),
     }
+}
+
+/// How many rows have their key in the reference, without holding either side in memory.
+fn grouped_match(own: &[String], theirs: &[String], reference: &str) -> String {
+    let renamed = |columns: &[String]| {
+        columns.iter().enumerate().map(|(i, c)| format!("{} AS k{i}", quoted(c))).collect::<Vec<_>>().join(", ")
+    };
+    let present = theirs.iter().map(|c| format!("{} IS NOT NULL", quoted(c))).collect::<Vec<_>>().join(" AND ");
+    let keys = (0..own.len()).map(|i| format!("k{i}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "SELECT CAST(sum(CASE WHEN theirs > 0 THEN own ELSE 0 END) AS bigint) FROM \
+         (SELECT {keys}, sum(o) AS own, max(t) AS theirs FROM \
+           (SELECT {}, 1 AS o, 0 AS t FROM \"primary\" UNION ALL SELECT {}, 0 AS o, 1 AS t FROM {reference} WHERE {present}) \
+          GROUP BY {keys})",
+        renamed(own),
+        renamed(theirs)
+    )
 }
 
 fn quoted(name: &str) -> String {

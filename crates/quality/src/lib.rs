@@ -18,6 +18,7 @@ mod compare;
 mod condition;
 mod custom_sql;
 mod dataset;
+mod keys;
 mod lexer;
 mod measure;
 mod outcome;

@@ -2,10 +2,11 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{and, cast, filter, is_not_null};
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, Schema};
 use lakegate_contract::{Error, Result};
 
 use crate::ast::Leaf;
+use crate::keys::KeyCounter;
 use crate::row::{Compiler, Filter, RowLeaf, is_row_leaf};
 
 /// How a rule is measured in the pass.
@@ -18,6 +19,8 @@ pub(crate) enum Gauge {
     NotNull(usize, Option<Filter>),
     /// Sum and count of the values.
     Sum(usize, Option<Filter>),
+    /// Keys of these columns, counted by a [`KeyCounter`].
+    Keys(Vec<usize>, Option<Filter>),
 }
 
 /// What a gauge has counted.
@@ -91,6 +94,10 @@ impl Gauge {
             "RowCount" => Gauge::Rows(compiler.filter(leaf)?),
             "Completeness" => Gauge::NotNull(compiler.column(leaf.column())?, compiler.filter(leaf)?),
             "Mean" | "Sum" => Gauge::Sum(compiler.numeric_column(leaf.column())?, compiler.filter(leaf)?),
+            "Uniqueness" | "IsUnique" | "IsPrimaryKey" => {
+                let columns = leaf.parameters.iter().map(|c| compiler.column(c)).collect::<Result<_>>()?;
+                Gauge::Keys(columns, compiler.filter(leaf)?)
+            }
             _ => return Ok(None),
         }))
     }
@@ -115,8 +122,24 @@ impl Gauge {
                     None => sum(reading, values)?,
                 }
             }
+            Gauge::Keys(..) => {}
         }
         Ok(())
+    }
+
+    /// What counts the keys of this gauge, if it is one of keys.
+    pub(crate) fn counter(&self, schema: &Schema, bytes: usize) -> Result<Option<KeyCounter>> {
+        let Gauge::Keys(columns, _) = self else { return Ok(None) };
+        let types: Vec<DataType> = columns.iter().map(|i| schema.field(*i).data_type().clone()).collect();
+        KeyCounter::new(&types, bytes).map(Some)
+    }
+
+    /// Adds a batch's keys.
+    pub(crate) fn count(&self, batch: &RecordBatch, counter: &mut KeyCounter) -> Result<()> {
+        let Gauge::Keys(columns, where_) = self else { return Ok(()) };
+        let columns: Vec<ArrayRef> =
+            columns.iter().map(|i| column(batch, *i).map(ArrayRef::clone)).collect::<Result<_>>()?;
+        counter.add(&columns, kept(where_.as_ref(), batch)?.as_ref())
     }
 }
 
