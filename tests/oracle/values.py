@@ -16,6 +16,10 @@ import pyarrow
 from deltalake import DeltaTable
 
 
+# Without the module pytz DuckDB hands no timestamp with a time zone over to Python.
+TIME = "strftime(make_timestamp(epoch_us(opened_at)), '%Y-%m-%d %H:%M:%S')"
+
+
 def plain(rows):
     out = [[v if v is None or isinstance(v, (int, str)) else v.strftime("%Y-%m-%d %H:%M:%S") for v in row] for row in rows]
     return sorted(out, key=lambda row: row[0])
@@ -26,7 +30,7 @@ def through_the_log(table, files):
     actions = pyarrow.table(table.get_add_actions(flatten=True)).to_pydict()
     for at, path in enumerate(actions["path"]):
         (file,) = [f for f in files if f.endswith(path) or f.endswith(urllib.parse.unquote(path))]
-        for (id_, note, opened) in duckdb.execute("select id, note, opened_at from read_parquet(?)", [file]).fetchall():
+        for (id_, note, opened) in duckdb.execute(f"select id, note, {TIME} from read_parquet(?)", [file]).fetchall():
             rows.append((id_, actions["partition.city"][at], note, opened))
     return rows
 
@@ -35,7 +39,7 @@ def main(path):
     table = DeltaTable(path)
     files = [urllib.parse.unquote(urllib.parse.urlparse(uri).path) if uri.startswith("file:") else uri for uri in table.file_uris()]
     arrow = table.to_pyarrow_table()
-    select = "select id, city, note, opened_at from read_parquet(?, hive_partitioning = true, hive_types_autocast = false)"
+    select = f"select id, city, note, {TIME} from read_parquet(?, hive_partitioning = true, hive_types_autocast = false)"
     print(json.dumps({
         "deltalake": plain(tuple(row.values()) for row in arrow.select(["id", "city", "note", "opened_at"]).to_pylist()),
         "duckdb, through the log": plain(through_the_log(table, files)),

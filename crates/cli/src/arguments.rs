@@ -140,6 +140,31 @@ pub struct OutputArguments {
     pub output: Option<PathBuf>,
 }
 
+impl OutputArguments {
+    /// The format: the one that was asked for, else that of the file's name, else what suits the reader.
+    pub fn chosen(&self, global: &GlobalArguments) -> Format {
+        let ending = self.output.as_ref().and_then(|path| path.extension()).and_then(|e| e.to_str());
+        self.format.unwrap_or(match ending {
+            Some("csv") => Format::Csv,
+            Some("json") => Format::Json,
+            _ if global.json => Format::Json,
+            _ => Format::Table,
+        })
+    }
+
+    /// # Errors
+    /// When standard output is asked to be JSON and something else.
+    pub fn check(&self, global: &GlobalArguments) -> lakegate_contract::Result<()> {
+        if global.json && self.output.is_none() && self.chosen(global) != Format::Json {
+            return Err(lakegate_contract::Error::usage(
+                "--json and --format want different things on standard output",
+            )
+            .expected("one of them, or -o FILE for the formatted result"));
+        }
+        Ok(())
+    }
+}
+
 /// `lakegate report`
 #[derive(Debug, Args)]
 #[command(after_help = "\

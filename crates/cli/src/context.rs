@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lakegate_contract::{Error, Result};
+use arrow::datatypes::{Field, Schema};
+use lakegate_contract::{Contract, Error, Result};
 use lakegate_lake::Lake;
 use lakegate_pipeline::{JobContext, JobFile, Project, Source};
 use lakegate_quality::{Ruleset, check, parse};
@@ -54,14 +55,19 @@ pub fn ruleset(project: &Project, job: &JobFile) -> Result<(Option<Ruleset>, Vec
     let shown = path.strip_prefix(&project.root).unwrap_or(&path).display().to_string();
     let ruleset = parse(&text, &shown)?;
     let contract = project.contract(&job.definition.table)?;
+    let problems = check(&ruleset, &table_schema(&contract), None);
+    Ok((Some(ruleset), problems))
+}
+
+/// What a table looks like to rules and reports: its published columns, and its partition columns.
+pub fn table_schema(contract: &Contract) -> Schema {
     let mut fields: Vec<_> = contract.published_schema().fields().iter().map(|f| f.as_ref().clone()).collect();
     for (field, data_type) in contract.partition_columns() {
         if !fields.iter().any(|f| f.name() == field.name.as_str()) {
-            fields.push(arrow::datatypes::Field::new(field.name.as_str(), data_type.to_arrow(), true));
+            fields.push(Field::new(field.name.as_str(), data_type.to_arrow(), true));
         }
     }
-    let problems = check(&ruleset, &arrow::datatypes::Schema::new(fields), None);
-    Ok((Some(ruleset), problems))
+    Schema::new(fields)
 }
 
 /// A job ready to run.

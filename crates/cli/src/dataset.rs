@@ -1,13 +1,16 @@
 //! Files on this machine as a table for `lakegate quality`.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::AsArray as _;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::options::JsonReadOptions;
 use datafusion::error::DataFusionError;
+use datafusion::functions_aggregate::expr_fn::bool_or;
 use datafusion::prelude::{
-    CsvReadOptions, DataFrame, ParquetReadOptions, SessionConfig, SessionContext, coalesce, col, lit,
+    CsvReadOptions, DataFrame, ParquetReadOptions, SessionConfig, SessionContext, coalesce, col, ident, lit,
 };
 use lakegate_contract::{Error, Result};
 
@@ -54,7 +57,21 @@ pub async fn register(context: &SessionContext, name: &str, path: &Path) -> Resu
                 .schema_infer_max_records(usize::MAX)
                 .file_extension(&ending)
                 .file_compression_type(compression);
-            context.read_csv(shown.as_str(), options).await.and_then(blank_text_is_empty)
+            if !compressed {
+                refuse_open_quotes(path)?;
+            }
+            match context.read_csv(shown.as_str(), options.clone()).await {
+                Ok(frame) => {
+                    let schema = with_leading_zeros_as_text(context, &shown, &options, frame.schema().as_arrow()).await;
+                    match schema {
+                        Ok(Some(schema)) => context.read_csv(shown.as_str(), options.schema(&schema)).await,
+                        Ok(None) => Ok(frame),
+                        Err(error) => Err(error),
+                    }
+                }
+                Err(error) => Err(error),
+            }
+            .and_then(blank_text_is_empty)
         }
         Kind::JsonLines => {
             let options = JsonReadOptions::default()
@@ -70,6 +87,70 @@ pub async fn register(context: &SessionContext, name: &str, path: &Path) -> Resu
         .register_table(name, frame.into_view())
         .map_err(|_| Error::usage(format!("`{name}` names two datasets")).expected("another alias"))?;
     Ok(schema)
+}
+
+/// A number with a zero in front is a code: read as a number it would lose its zero, and rules would judge another value.
+/// `None` when there is none.
+async fn with_leading_zeros_as_text(
+    context: &SessionContext,
+    path: &str,
+    options: &CsvReadOptions<'_>,
+    inferred: &Schema,
+) -> datafusion::error::Result<Option<Schema>> {
+    let whole = |field: &Field| field.data_type().is_integer();
+    let texts =
+        Schema::new(inferred.fields().iter().map(|f| Field::new(f.name(), DataType::Utf8, true)).collect::<Vec<_>>());
+    let asked: Vec<_> = inferred
+        .fields()
+        .iter()
+        .filter(|f| whole(f))
+        .map(|f| bool_or(ident(f.name()).like(lit("0_%"))).alias(f.name()))
+        .collect();
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    let frame = context.read_csv(path, options.clone().schema(&texts)).await?;
+    let found = frame.aggregate(Vec::new(), asked)?.collect().await?;
+    let coded = |name: &str| {
+        found.iter().any(|batch| {
+            batch
+                .column_by_name(name)
+                .and_then(|c| c.as_boolean_opt())
+                .is_some_and(|c| c.iter().any(|v| v == Some(true)))
+        })
+    };
+    if !inferred.fields().iter().any(|f| whole(f) && coded(f.name())) {
+        return Ok(None);
+    }
+    let typed = inferred.fields().iter().map(|f| {
+        let data_type = if whole(f) && coded(f.name()) { DataType::Utf8 } else { f.data_type().clone() };
+        Field::new(f.name(), data_type, true)
+    });
+    Ok(Some(Schema::new(typed.collect::<Vec<_>>())))
+}
+
+/// The reader takes the rest of a file for one cell when a quote is not closed, and rows would be missing without a word.
+fn refuse_open_quotes(path: &Path) -> Result<()> {
+    let files = if path.is_dir() { files_of(path)? } else { vec![path.to_path_buf()] };
+    for file in files.iter().filter(|f| kind_of_name(f).is_some()) {
+        let unreadable = |e: std::io::Error| {
+            Error::bad_input(format!("the file cannot be read: {}", e.kind())).at(file.display().to_string())
+        };
+        let mut reader = std::fs::File::open(file).map_err(unreadable)?;
+        let (mut chunk, mut quotes) = (vec![0; 1 << 18], 0);
+        loop {
+            match reader.read(&mut chunk).map_err(unreadable)? {
+                0 => break,
+                read => quotes += chunk.iter().take(read).filter(|b| **b == b'"').count(),
+            }
+        }
+        if quotes % 2 == 1 {
+            return Err(Error::bad_input("a quote is opened and not closed")
+                .at(file.display().to_string())
+                .expected("an even number of quotes: one inside a quoted cell is written twice"));
+        }
+    }
+    Ok(())
 }
 
 /// A reader's own message may quote what it could not read, so only its kind is passed on.
@@ -126,17 +207,33 @@ fn kind_of_name(file: &Path) -> Option<(Kind, String, bool)> {
     Some((*kind, ending, compressed))
 }
 
+/// The first file of a folder, whose other files must be of the same kind: a reader passes over what has another ending.
 fn first_known_file(folder: &Path) -> Result<PathBuf> {
+    let entries = files_of(folder)?;
+    let known: Vec<&PathBuf> = entries.iter().filter(|p| kind_of_name(p).is_some()).collect();
+    let first = known.first().ok_or_else(|| {
+        Error::usage("the folder holds no Parquet, CSV or JSON file").at(folder.display().to_string())
+    })?;
+    if let Some(other) = known.iter().find(|p| kind_of_name(p) != kind_of_name(first)) {
+        return Err(Error::usage(format!(
+            "the folder holds files of several kinds: {} and {}",
+            first.display(),
+            other.display()
+        ))
+        .at(folder.display().to_string())
+        .expected("files with one ending"));
+    }
+    Ok((*first).clone())
+}
+
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |e: std::io::Error| {
         Error::usage(format!("the folder cannot be read: {}", e.kind())).at(folder.display().to_string())
     };
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder).map_err(unreadable)?.filter_map(|e| e.ok().map(|e| e.path())).collect();
     entries.sort();
-    entries
-        .into_iter()
-        .find(|p| kind_of_name(p).is_some())
-        .ok_or_else(|| Error::usage("the folder holds no Parquet, CSV or JSON file").at(folder.display().to_string()))
+    Ok(entries)
 }
 
 #[cfg(test)]
@@ -148,6 +245,28 @@ mod tests {
         assert_eq!(kind_of_name(Path::new("a/b.CSV")), Some((Kind::Csv, ".CSV".to_owned(), false)));
         assert_eq!(kind_of_name(Path::new("x.json.gz")), Some((Kind::JsonLines, ".json.gz".to_owned(), true)));
         assert_eq!(kind_of_name(Path::new("x.txt")), None);
+    }
+
+    #[tokio::test]
+    async fn codes_keep_their_zeros_and_numbers_stay_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        std::fs::write(&file, "id,zip\n10,1234\n0,00456\n").unwrap();
+        let context = session();
+        let schema = register(&context, "primary", &file).await.unwrap();
+        assert_eq!(schema.field(0).data_type(), &DataType::Int64);
+        assert_eq!(schema.field(1).data_type(), &DataType::Utf8);
+    }
+
+    #[tokio::test]
+    async fn rows_are_not_lost_without_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        std::fs::write(&file, "id,name\n1,\"unclosed\n2,b\n").unwrap();
+        assert!(register(&session(), "primary", &file).await.unwrap_err().found().contains("quote"));
+        std::fs::write(&file, "id\n1\n").unwrap();
+        std::fs::write(folder.path().join("u.json"), "{\"id\":2}\n").unwrap();
+        assert!(register(&session(), "primary", folder.path()).await.unwrap_err().found().contains("several kinds"));
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lakegate_contract::{Error, Result};
+use lakegate_contract::Result;
 
 /// A file: its path in a project, and its text.
 pub type EmbeddedFile = (&'static str, &'static str);
@@ -74,9 +74,9 @@ pub fn write_files(folder: &Path, files: &[EmbeddedFile]) -> Result<()> {
             continue;
         }
         let parent = path.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text)).map_err(|e| {
-            Error::unavailable(format!("the file cannot be written: {}", e.kind())).at(path.display().to_string())
-        })?;
+        std::fs::create_dir_all(parent)
+            .and_then(|()| std::fs::write(&path, text))
+            .map_err(|e| crate::output::unwritable(&e, &path))?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Logs, on standard error.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -14,14 +16,23 @@ pub fn start(verbose: u8, as_json: bool) {
     };
     let ours = [
         "lakegate",
+        "lakegate_quality",
+        "lakegate_redaction",
+        "lakegate_reports",
         "lakegate_pipeline",
         "lakegate_lake",
         "lakegate_source_rds",
         "lakegate_source_survey",
         "lakegate_source_clicks",
     ];
-    let filter = ours.iter().fold("warn".to_owned(), |filter, name| format!("{filter},{name}={level}"));
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    // What other crates warn of reaches people as our errors, without their backtraces.
+    let others = if verbose == 0 { "off" } else { "warn" };
+    let filter = ours.iter().fold(others.to_owned(), |filter, name| format!("{filter},{name}={level}"));
+    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(coloured)
+        .with_writer(std::io::stderr);
     // A second start, as in tests, changes nothing.
     let _ = if as_json { builder.json().finish().try_init() } else { builder.with_target(false).finish().try_init() };
 }

@@ -23,7 +23,10 @@ use crate::arguments::{Arguments, Command};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused_arguments(&error),
+    };
     logging::start(arguments.global.verbose, arguments.global.json);
     let as_json = arguments.global.json;
     match run(arguments) {
@@ -38,6 +41,17 @@ fn main() -> ExitCode {
             ExitCode::from(error.class().exit_code())
         }
     }
+}
+
+/// Also who mistypes an option with `--json` gets one JSON object.
+fn refused_arguments(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() && std::env::args_os().any(|a| a == "--json") {
+        let text = error.to_string();
+        let found = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let _ = output::print_json(&serde_json::json!({ "error": errors::to_json(&Error::usage(found)) }));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -56,7 +70,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
     match &arguments.command {
         Command::Demo(demo) => commands::demo::run(demo, global).await,
         Command::Init(init) => commands::init::run(init, global),
-        Command::Check => commands::check::run(global),
+        Command::Check => commands::check::run(global).await,
         Command::Plan(plan) => commands::plan::run(plan, global).await,
         Command::Run(run) => commands::run::run(run, global).await,
         Command::Report(report) => commands::report::run(report, global).await,

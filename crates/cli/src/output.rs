@@ -21,6 +21,24 @@ pub fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}"))
 }
 
+/// What a file that cannot be written means: a path that is wrong, or a disk that may recover.
+pub fn unwritable(error: &std::io::Error, path: &std::path::Path) -> Error {
+    use std::io::ErrorKind as Kind;
+    let found = format!("the file cannot be written: {}", error.kind());
+    let out = match error.kind() {
+        Kind::NotFound
+        | Kind::PermissionDenied
+        | Kind::IsADirectory
+        | Kind::NotADirectory
+        | Kind::ReadOnlyFilesystem
+        | Kind::InvalidFilename => {
+            Error::usage(found).help("name a file in a folder that exists and may be written to")
+        }
+        _ => Error::unavailable(found),
+    };
+    out.at(path.display().to_string())
+}
+
 /// Prints a text to standard error, where nobody may listen.
 pub fn warn(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakegate_contract::{Contract, Error, Result, suggest};
+use lakegate_pipeline::files::check_pattern;
 use lakegate_pipeline::{JobFile, Project, Source, SourceEnvironment};
 use lakegate_source_clicks::{ClicksConfig, ClicksSource};
 use lakegate_source_rds::{RdsConfig, RdsSource};
@@ -17,10 +18,15 @@ const BATCH_ROWS: usize = 16_384;
 pub fn check(job: &JobFile) -> Result<()> {
     match job.definition.source_kind.as_str() {
         "rds" => job.source::<RdsConfig>().map(drop),
-        "survey" => job.source::<SurveyConfig>().map(drop),
-        "clicks" => job.source::<ClicksConfig>().map(drop),
+        "survey" => check_pattern(&job.source::<SurveyConfig>()?.files).map_err(|e| e.at(job.kind_place())),
+        "clicks" => check_pattern(&job.source::<ClicksConfig>()?.files).map_err(|e| e.at(job.kind_place())),
         other => Err(unknown_kind(job, other)),
     }
+}
+
+/// The connection that a job reads from, if it reads from one.
+pub fn connection_of(job: &JobFile) -> Option<String> {
+    job.source::<RdsConfig>().ok().filter(|_| job.definition.source_kind == "rds").map(|config| config.connection)
 }
 
 /// Makes the source of a job.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::{file_key, live_files};
 use crate::writer::{Staged, StagedFile, WriteMode};
-use crate::{Lake, RunId, failure};
+use crate::{KilledRun, Lake, RunId, RunInfo, failure};
 
 /// What an append is about to put in place.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,9 +76,9 @@ impl Lake {
     ///
     /// # Errors
     /// When the log or the staging folder cannot be read.
-    pub async fn reconcile(&self, table: &TableName) -> Result<()> {
+    pub async fn reconcile(&self, table: &TableName) -> Result<Vec<KilledRun>> {
         for intent in self.intents(table).await? {
-            if !self.commit_names(table, intent.run).await? {
+            if self.commit_of(table, intent.run).await?.is_none() {
                 tracing::info!(run = %intent.run, %table, "undoing an append that was never committed");
                 for file in &intent.files {
                     self.delete(&file_key(self, table, file)?).await?;
@@ -89,51 +89,44 @@ impl Lake {
         self.clear_abandoned(table).await
     }
 
-    async fn named_files(&self, table: &TableName) -> Result<Vec<String>> {
-        let Some(delta) = self.load(table, None).await? else { return Ok(Vec::new()) };
-        Ok(live_files(&delta, &self.place(table))?.into_iter().map(|f| f.relative).collect())
-    }
-
     /// Deletes generations that no commit names, left by killed runs of this table.
-    async fn clear_abandoned(&self, table: &TableName) -> Result<()> {
+    async fn clear_abandoned(&self, table: &TableName) -> Result<Vec<KilledRun>> {
+        let mut killed = Vec::new();
         if self.folder().is_none() {
-            return Ok(());
+            return Ok(killed);
         }
         let place = self.key(&format!("system/open/{table}"))?;
         let listed: object_store::Result<Vec<_>> =
             self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
         for key in listed.map_err(|e| failure::store(&e, place.to_string()))? {
             let Some(run) = key.filename().and_then(|name| serde_json::from_value(name.into()).ok()) else { continue };
-            if self.commit_names(table, run).await? {
-                self.clear_append(table, run).await?;
-            } else {
-                self.discard_run(table, run).await?;
+            let commit = self.commit_of(table, run).await?;
+            match &commit {
+                Some(_) => self.clear_append(table, run).await?,
+                None => self.discard_run(table, run).await?,
             }
             self.delete(&key).await?;
+            let (published_version, rows) = commit.map_or((None, None), |(v, info)| (Some(v), Some(info.rows)));
+            killed.push(KilledRun { run, published_version, rows });
         }
-        Ok(())
+        Ok(killed)
     }
 
-    async fn commit_names(&self, table: &TableName, run: RunId) -> Result<bool> {
-        let generation = run.generation();
-        let live = self.named_files(table).await?;
-        let Some(delta) = self.load(table, None).await? else { return Ok(false) };
-        if live.iter().any(|f| f.contains(&generation)) {
-            return Ok(true);
-        }
-        // It may have been committed and replaced since: then older versions still need its files.
+    /// The commit that a run has made, if it has: perhaps replaced since, and then older versions still need its files.
+    async fn commit_of(&self, table: &TableName, run: RunId) -> Result<Option<(u64, RunInfo)>> {
+        let Some(delta) = self.load(table, None).await? else { return Ok(None) };
         let log = delta.log_store();
         let mut version = delta.version();
         while let Some(current) = version {
             match crate::table::newest_run(&log, current, None).await? {
-                Some((_, info)) if info.run == run => return Ok(true),
+                Some((found, info)) if info.run == run => return Ok(Some((found, info))),
                 // Runs are sorted by time: what was committed before it began cannot be its own.
-                Some((_, info)) if info.run < run => return Ok(false),
+                Some((_, info)) if info.run < run => return Ok(None),
                 Some((found, _)) => version = found.checked_sub(1),
-                None => return Ok(false),
+                None => return Ok(None),
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Notes that a run is about to stage files of a table, so that the next one can clear up after it.

@@ -34,6 +34,13 @@ pub(crate) fn io(error: &io::Error, place: impl Into<String>) -> Error {
             Error::usage("permission denied").help("check who owns the folder and who may write to it")
         }
         io::ErrorKind::ReadOnlyFilesystem => Error::usage("the file system is read-only"),
+        kind @ (io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::AlreadyExists
+        | io::ErrorKind::NotFound
+        | io::ErrorKind::InvalidFilename) => {
+            Error::usage(format!("the place cannot be used: {kind}")).help("check the path")
+        }
         kind => Error::unavailable(format!("the file system failed: {kind}")),
     };
     out.at(place)
@@ -43,10 +50,29 @@ pub(crate) fn io(error: &io::Error, place: impl Into<String>) -> Error {
 pub(crate) fn delta(error: DeltaTableError, place: impl Into<String>) -> Error {
     match &error {
         DeltaTableError::ObjectStore { source } => store(source, place),
-        _ => Error::new(Class::Unavailable, "the table's log cannot be used")
+        DeltaTableError::VersionAlreadyExists(_) | DeltaTableError::Transaction { .. } => {
+            Error::unavailable("the commit was not taken").at(place).caused_by(StoreText(error.to_string()))
+        }
+        other if store_cause(other).is_some() => {
+            store_cause(other).map_or_else(|| Error::bug("a cause is gone"), |found| store(found, place))
+        }
+        _ => Error::new(Class::BadInput, "the table's log cannot be read")
             .at(place)
-            .caused_by(StoreText(error.to_string())),
+            .caused_by(StoreText(error.to_string()))
+            .help("an entry of its _delta_log may be damaged or missing: restore it"),
     }
+}
+
+/// The store's error behind one of the log's readers.
+fn store_cause(error: &DeltaTableError) -> Option<&object_store::Error> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(found) = inner.downcast_ref::<object_store::Error>() {
+            return Some(found);
+        }
+        cause = inner.source();
+    }
+    None
 }
 
 /// What the Parquet writer said.

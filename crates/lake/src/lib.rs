@@ -28,7 +28,7 @@ pub use location::Lake;
 pub use lock::TableLock;
 pub use publish::Published;
 pub use quarantine::{QuarantineSummary, QuarantineWriter, RejectedRecord};
-pub use run::{RunId, RunInfo};
+pub use run::{KilledRun, RunId, RunInfo};
 pub use table::{Head, LiveFile};
 pub use writer::{Staged, StagedFile, StagedWriter, WriteMode, WriterOptions};
 

@@ -109,8 +109,18 @@ impl Lake {
     /// Whether the table has been created.
     pub(crate) async fn has_log(&self, table: &TableName) -> Result<bool> {
         let log = self.table_key(table)?.join("_delta_log");
-        let first = self.store.list(Some(&log)).try_next().await.map_err(|e| failure::store(&e, log.to_string()))?;
-        Ok(first.is_some())
+        let mut listed = self.store.list(Some(&log));
+        let mut found = false;
+        while let Some(entry) = listed.try_next().await.map_err(|e| failure::store(&e, log.to_string()))? {
+            found = true;
+            // A reader would take it for a version that changes nothing, and rows would be missing without a word.
+            if entry.size == 0 && entry.location.extension() == Some("json") {
+                return Err(Error::bad_input("an entry of the table's log is empty")
+                    .at(entry.location.to_string())
+                    .help("restore the file, for example from a backup"));
+            }
+        }
+        Ok(found)
     }
 
     /// The key of `relative`, a path below the lake whose segments are encoded already.

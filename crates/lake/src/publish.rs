@@ -87,6 +87,9 @@ impl Publication<'_> {
             if let Some(version) = self.read_back().await? {
                 return self.finished(version).await;
             }
+            if !last.class().retryable() {
+                return Err(last);
+            }
             tokio::time::sleep(pause).await;
             pause *= 2;
         }

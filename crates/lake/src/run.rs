@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -17,6 +18,11 @@ impl RunId {
         Self(Ulid::generate())
     }
 
+    /// When the run began.
+    pub fn began(self) -> DateTime<Utc> {
+        DateTime::from(self.0.datetime())
+    }
+
     /// The name of the generation folder that the run writes.
     pub fn generation(self) -> String {
         format!("g-{}", self.to_string().to_ascii_lowercase())
@@ -27,6 +33,17 @@ impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A run whose process ended before it could write its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KilledRun {
+    /// The run.
+    pub run: RunId,
+    /// The version that it had published by then, if it had.
+    pub published_version: Option<u64>,
+    /// Rows of that version.
+    pub rows: Option<u64>,
 }
 
 /// What a commit says about the run that made it; stands in Delta's `commitInfo` under `lakegate`.
@@ -40,6 +57,8 @@ pub struct RunInfo {
     pub input: String,
     /// Hash of the configuration under which it was read.
     pub configuration: String,
+    /// Hash of the treatments and keys under which its rows were redacted.
+    pub redaction: String,
     /// How far the job has read; the source's own data.
     pub bookmark: Option<serde_json::Value>,
     /// The job's commits, counted: Delta's application transaction.

@@ -215,8 +215,10 @@ pub(crate) fn schema_change(
     let logged: Vec<&String> = snapshot.metadata().partition_columns().iter().collect();
     if logged != partitions {
         return Err(Error::usage(format!(
-            "table {} is partitioned by {logged:?}, the contract says {partitions:?}",
-            contract.table()
+            "table {} is partitioned by ({}), the contract says ({})",
+            contract.table(),
+            logged.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", "),
+            partitions.join(", ")
         ))
         .help("a published table keeps its partition columns: give the new layout another table name"));
     }
@@ -236,8 +238,8 @@ pub(crate) fn schema_change(
                     "column `{}` of table {} is {} in the lake and {} in the contract",
                     field.name(),
                     contract.table(),
-                    known.data_type(),
-                    field.data_type()
+                    athena_word(known.data_type()),
+                    athena_word(field.data_type())
                 ))
                 .help("a published column keeps its type: give the new one another name"));
             }
@@ -262,6 +264,17 @@ pub(crate) fn schema_change(
         .with_schema(&merged)
         .map_err(|e| Error::bug("the log's metadata cannot be changed").caused_by(e))?;
     Ok(Some(deltalake::kernel::Action::Metadata(metadata)))
+}
+
+/// A type of the log in the words of contracts.
+fn athena_word(data_type: &deltalake::kernel::DataType) -> String {
+    match data_type.to_string().as_str() {
+        "long" => "bigint".to_owned(),
+        "integer" => "int".to_owned(),
+        "short" => "smallint".to_owned(),
+        "byte" => "tinyint".to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 fn with_nullable(field: &StructField, nullable: bool) -> StructField {

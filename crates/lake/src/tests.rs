@@ -54,6 +54,7 @@ fn info(run: RunId, sequence: i64) -> RunInfo {
         job: "places".into(),
         input: "i".into(),
         configuration: "c".into(),
+        redaction: "r".into(),
         bookmark: Some(serde_json::json!({ "at": sequence })),
         sequence,
         rows: 0,

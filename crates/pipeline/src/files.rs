@@ -1,10 +1,12 @@
 //! Files of a project that a pattern names, pinned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use lakegate_contract::{Error, Result};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::source::{Bookmark, InputObject};
@@ -24,12 +26,8 @@ pub struct InputFile {
 /// # Errors
 /// When no file matches, or a folder cannot be read.
 pub fn matching_files(root: &Path, pattern: &str) -> Result<Vec<InputFile>> {
+    check_pattern(pattern)?;
     let parts: Vec<&str> = pattern.split('/').filter(|p| !p.is_empty() && *p != ".").collect();
-    if parts.contains(&"..") {
-        return Err(
-            Error::usage(format!("the pattern `{pattern}` leaves the project")).expected("a pattern without `..`")
-        );
-    }
     let base = if pattern.starts_with('/') { PathBuf::from("/") } else { root.to_path_buf() };
     let mut paths = Vec::new();
     collect(&base, &parts, &mut paths)?;
@@ -40,6 +38,19 @@ pub fn matching_files(root: &Path, pattern: &str) -> Result<Vec<InputFile>> {
             .help("check `files` under [source] of the job, or whether the files have arrived"));
     }
     paths.into_iter().map(|path| pin(root, path)).collect()
+}
+
+/// Whether a pattern stays within the project.
+///
+/// # Errors
+/// When a part of it is `..`.
+pub fn check_pattern(pattern: &str) -> Result<()> {
+    if pattern.split('/').any(|part| part == "..") {
+        return Err(
+            Error::usage(format!("the pattern `{pattern}` leaves the project")).expected("a pattern without `..`")
+        );
+    }
+    Ok(())
 }
 
 /// Pins a file by its size and time of change.
@@ -78,38 +89,93 @@ pub fn identity_of<'a>(objects: impl IntoIterator<Item = &'a InputObject>) -> St
             hash.update(text.as_bytes());
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(hash)
 }
 
 /// What remains to be read of `files`, and the bookmark for the next plan.
 pub struct NewFiles {
     /// Files that no run has published yet.
     pub files: Vec<InputFile>,
-    /// All files that will have been published then, by name, with their versions.
+    /// Identity of their names and content.
+    pub identity: String,
+    /// All files that will have been published then, by name.
     pub bookmark: Bookmark,
+    /// Files that were left out because another has the same content.
+    pub notices: Vec<String>,
 }
 
-/// Leaves out the files that the bookmark of the last published run names.
+/// What a bookmark knows of a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    /// Size and time of change: while these are the same, the file is not read again to compare it.
+    version: String,
+    /// SHA-256 of the content.
+    digest: String,
+}
+
+/// Leaves out the files that the bookmark of the last published run names, and copies: a file is known by what it holds, so
+/// one that was touched, renamed or copied is not read twice. Two empty files are no copies.
 ///
 /// # Errors
-/// When a file that was published has another version now: reading it again would publish its unchanged rows twice.
+/// When a file that was published holds something else now: reading it again would publish its unchanged rows twice. When
+/// a file cannot be read.
 pub fn new_files(since: Option<&Bookmark>, files: Vec<InputFile>) -> Result<NewFiles> {
-    let mut known: BTreeMap<String, String> = match since {
+    let mut known: BTreeMap<String, Known> = match since {
         None => BTreeMap::new(),
         Some(bookmark) => serde_json::from_value(bookmark.0.clone())
             .map_err(|_| Error::bug("the bookmark of the last run is not one of files"))?,
     };
-    let mut unread = Vec::new();
+    let mut holders: HashMap<String, String> =
+        known.iter().map(|(name, known)| (known.digest.clone(), name.clone())).collect();
+    let (mut unread, mut notices, mut identity) = (Vec::new(), Vec::new(), Sha256::new());
     for file in files {
-        match known.get(&file.object.name) {
-            Some(version) if *version == file.object.version => {}
-            Some(_) => return Err(changed(&file.object.name)),
-            None => unread.push(file),
+        let (name, version) = (&file.object.name, &file.object.version);
+        if known.get(name).is_some_and(|k| k.version == *version) {
+            continue;
+        }
+        let digest = digest_of(&file.path, name)?;
+        match known.get_mut(name) {
+            Some(same) if same.digest == digest => {
+                same.version = version.clone();
+                continue;
+            }
+            Some(_) => return Err(changed(name)),
+            None => {}
+        }
+        known.insert(name.clone(), Known { version: version.clone(), digest: digest.clone() });
+        match holders.get(&digest) {
+            Some(other) if file.object.bytes != Some(0) => {
+                notices.push(format!("{name} was not read: it is a copy of {other}"));
+                continue;
+            }
+            _ => holders.insert(digest.clone(), name.clone()),
+        };
+        for text in [name, &digest] {
+            identity.update((text.len() as u64).to_le_bytes());
+            identity.update(text.as_bytes());
+        }
+        unread.push(file);
+    }
+    let known = serde_json::to_value(known).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))?;
+    Ok(NewFiles { files: unread, identity: hexadecimal(identity), bookmark: Bookmark(known), notices })
+}
+
+fn digest_of(path: &Path, name: &str) -> Result<String> {
+    let unreadable = |e: std::io::Error| Error::bad_input(format!("the file cannot be read: {}", e.kind())).at(name);
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut chunk).map_err(unreadable)? {
+            0 => return Ok(hexadecimal(hash)),
+            read => hash.update(chunk.get(..read).unwrap_or_default()),
         }
     }
-    known.extend(unread.iter().map(|f| (f.object.name.clone(), f.object.version.clone())));
-    let known = serde_json::to_value(known).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))?;
-    Ok(NewFiles { files: unread, bookmark: Bookmark(known) })
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn changed(name: &str) -> Error {
@@ -212,8 +278,14 @@ mod tests {
         write("b", "two");
         let second = new_files(Some(&first.bookmark), all()).unwrap();
         assert_eq!(second.files.iter().map(|f| f.object.name.as_str()).collect::<Vec<_>>(), ["b"]);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        write("b", "two");
+        write("a copy", "one");
+        let third = new_files(Some(&second.bookmark), all()).unwrap();
+        assert!(third.files.is_empty());
+        assert_eq!(third.notices, ["a copy was not read: it is a copy of a"]);
         write("a", "longer");
-        assert!(new_files(Some(&second.bookmark), all()).err().unwrap().place().unwrap().ends_with('a'));
+        assert!(new_files(Some(&third.bookmark), all()).err().unwrap().place().unwrap().ends_with('a'));
     }
 
     #[test]

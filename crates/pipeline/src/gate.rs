@@ -106,7 +106,10 @@ impl<'de> Deserialize<'de> for BadRowLimit {
             Count(u64),
             Text(String),
         }
-        match Written::deserialize(deserializer)? {
+        let written = Written::deserialize(deserializer).map_err(|_| {
+            serde::de::Error::custom("not a limit of bad rows: a percentage such as \"1%\", or a count such as 100")
+        })?;
+        match written {
             Written::Count(count) => Ok(BadRowLimit::Count(count)),
             Written::Text(text) => BadRowLimit::parse(&text).map_err(serde::de::Error::custom),
         }

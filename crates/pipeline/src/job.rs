@@ -86,6 +86,9 @@ impl JobFile {
         if let Some(schedule) = &document.schedule {
             check_schedule(schedule).map_err(|e| e.at(&file))?;
         }
+        if let Some(duration) = &document.max_duration {
+            check_duration(duration).map_err(|e| e.at(&file))?;
+        }
         let definition = JobDefinition {
             table: match document.table {
                 Some(table) => table,
@@ -122,6 +125,16 @@ impl JobFile {
         let document: JobDocument<S> = parse_document(&self.text, &self.path.display().to_string())?;
         Ok(document.source)
     }
+}
+
+fn check_duration(text: &str) -> Result<()> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    if digits.parse::<u32>().is_ok_and(|n| n > 0) && matches!(unit, "s" | "m" | "h" | "d") {
+        return Ok(());
+    }
+    Err(Error::usage(format!("max_duration `{text}` is not a duration"))
+        .expected("for example \"90s\", \"10m\" or \"2h\""))
 }
 
 fn check_schedule(schedule: &str) -> Result<()> {

@@ -224,6 +224,14 @@ impl Project {
         self.settings.connections.iter().map(|(name, c)| (name.clone(), resolve(&c.url).map(Secret::new))).collect()
     }
 
+    /// The names of connections and keys that `lakegate.toml` declares: their values may need variables that are not set.
+    pub fn declared(&self) -> Declared<'_> {
+        Declared {
+            connections: self.settings.connections.keys().map(String::as_str).collect(),
+            keys: self.settings.keys.keys().map(String::as_str).collect(),
+        }
+    }
+
     /// The keys of the project.
     ///
     /// # Errors
@@ -267,8 +275,18 @@ impl Project {
     }
 }
 
+/// Names that `lakegate.toml` declares.
+#[derive(Debug, Clone)]
+pub struct Declared<'a> {
+    /// `[connections.NAME]`
+    pub connections: Vec<&'a str>,
+    /// `[keys.NAME]`
+    pub keys: Vec<&'a str>,
+}
+
 fn settings(document: ProjectDocument, env: Option<&str>) -> Result<Settings> {
     const DEFAULT_MEMORY: usize = 256 << 20;
+    const LEAST_MEMORY: usize = 16 << 20;
     let overrides = match env {
         None => Overrides::default(),
         Some(name) => document.env.get(name).cloned().ok_or_else(|| {
@@ -281,14 +299,27 @@ fn settings(document: ProjectDocument, env: Option<&str>) -> Result<Settings> {
         })?,
     };
     let run = overrides.run.unwrap_or(document.run);
+    if run.workers == Some(0) || run.parallel_jobs == Some(0) {
+        return Err(Error::usage("[run] workers or parallel_jobs is 0").expected("at least 1"));
+    }
+    let memory_limit = run.memory_limit.as_deref().map(parse_size).transpose()?.unwrap_or(DEFAULT_MEMORY);
+    if memory_limit < LEAST_MEMORY {
+        return Err(Error::usage("[run] memory_limit is too small to work with").expected("at least \"16MB\""));
+    }
+    let lake = overrides.lake.unwrap_or(document.lake).location;
+    let foreign = lake.split_once("://").is_some_and(|(scheme, _)| scheme != "s3");
+    if lake.trim().is_empty() || foreign {
+        return Err(Error::usage(format!("[lake] location = \"{lake}\" is no place for a lake"))
+            .expected("a folder, or s3://bucket/prefix"));
+    }
     let cores = std::thread::available_parallelism().map_or(1, Into::into);
     Ok(Settings {
-        lake: overrides.lake.unwrap_or(document.lake).location,
+        lake,
         connections: document.connections.into_iter().chain(overrides.connections).collect(),
         keys: document.keys.into_iter().chain(overrides.keys).collect(),
         parallel_jobs: run.parallel_jobs.unwrap_or(cores).max(1),
         workers: run.workers.unwrap_or(cores).max(1),
-        memory_limit: run.memory_limit.as_deref().map(parse_size).transpose()?.unwrap_or(DEFAULT_MEMORY),
+        memory_limit,
     })
 }
 

@@ -20,6 +20,8 @@ pub enum Outcome {
     GateClosed,
     /// Something failed.
     Failed,
+    /// Someone stopped it, or its process was killed.
+    Interrupted,
     /// It was not run, because a job that it waits for did not succeed.
     Skipped,
 }
@@ -90,6 +92,8 @@ pub struct RunRecord {
     pub bytes_in: u64,
     /// Bytes written to the lake.
     pub bytes_out: u64,
+    /// Values that a treatment could make nothing of, and which became NULL, by column.
+    pub values_nulled: BTreeMap<String, u64>,
     /// Refused rows by rule.
     pub refused: BTreeMap<String, u64>,
     /// The quarantine's file, relative to the lake.

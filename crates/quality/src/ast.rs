@@ -35,6 +35,26 @@ impl Ruleset {
     }
 }
 
+/// The label that says what a broken rule does to the gate, and its one value.
+pub(crate) const GATE_LABEL: &str = "gate";
+pub(crate) const WARN: &str = "warn";
+
+impl Ruleset {
+    /// Whether a rule says by itself that these columns are a primary key.
+    pub fn has_primary_key(&self, columns: &[String]) -> bool {
+        let mut columns: Vec<&String> = columns.iter().collect();
+        columns.sort();
+        self.rules.iter().any(|rule| match &rule.node {
+            Node::Leaf(leaf) if leaf.name() == "IsPrimaryKey" && leaf.filter.is_none() => {
+                let mut own: Vec<&String> = leaf.parameters.iter().collect();
+                own.sort();
+                own == columns
+            }
+            _ => false,
+        })
+    }
+}
+
 /// A rule as the ruleset lists it.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -54,6 +74,11 @@ impl Rule {
     /// The line on which it begins, from 1.
     pub fn line(&self) -> usize {
         self.line
+    }
+
+    /// Whether its label `"gate"="warn"` says that breaking it is told and does not close the gate.
+    pub fn only_warns(&self) -> bool {
+        self.labels.get(GATE_LABEL).map(String::as_str) == Some(WARN)
     }
 
     /// Its labels, defaults included.

@@ -1,16 +1,19 @@
 //! A ruleset against a schema, before any data is read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::datasource::MemTable;
+use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, suggest};
 
-use crate::ast::{Leaf, Ruleset};
+use crate::ast::{GATE_LABEL, Leaf, Ruleset, WARN};
 use crate::compare::{full_match, is_dated, refuse_dynamic};
 use crate::condition::Condition;
 use crate::custom_sql::refuse_monsters;
 use crate::lexer::place;
-use crate::row::{Compiler, unknown_column};
+use crate::row::{Compiler, PlannerText as _, unknown_column};
 use crate::rule_type::RuleType;
 
 /// Every problem of a ruleset with a dataset of this schema, in the order of the rules. `references` are the schemas of the
@@ -18,9 +21,39 @@ use crate::rule_type::RuleType;
 pub fn check(ruleset: &Ruleset, schema: &Schema, references: Option<&BTreeMap<String, SchemaRef>>) -> Vec<Error> {
     let compiler = Compiler::new(SchemaRef::new(schema.clone()));
     let mut problems = Vec::new();
+    for rule in &ruleset.rules {
+        if let Some(value) = rule.labels.get(GATE_LABEL).filter(|value| *value != WARN) {
+            problems.push(
+                Error::usage(format!("the label \"{GATE_LABEL}\" has the value \"{value}\""))
+                    .at(place(&ruleset.text, &ruleset.file, rule.start))
+                    .expected(format!("\"{GATE_LABEL}\"=\"{WARN}\", or no such label: then the rule closes the gate")),
+            );
+        }
+    }
     for leaf in ruleset.rules.iter().flat_map(|rule| rule.node.leaves()) {
         let at = place(&ruleset.text, &ruleset.file, leaf.start);
         problems.extend(problems_of(leaf, schema, references, &compiler).into_iter().map(|problem| problem.at(&at)));
+    }
+    problems
+}
+
+/// Every problem of a ruleset with the datasets that it names: `schemas` has those of all datasets, of the judged one under
+/// `own`. Statements of CustomSql are planned over empty datasets.
+pub async fn check_with_references(ruleset: &Ruleset, own: &str, schemas: &BTreeMap<String, SchemaRef>) -> Vec<Error> {
+    let Some(schema) = schemas.get(own) else { return Vec::new() };
+    let mut problems = check(ruleset, schema, Some(schemas));
+    let context = SessionContext::new();
+    let datasets = schemas.iter().map(|(name, schema)| (name.as_str(), schema)).chain([("primary", schema)]);
+    for (name, schema) in datasets {
+        let empty = MemTable::try_new(SchemaRef::clone(schema), vec![Vec::new()]).map(Arc::new);
+        if let Err(error) = empty.and_then(|table| context.register_table(name, table)) {
+            problems.push(Error::bug("an empty dataset cannot be made").caused_by(error.strip_backtrace_text()));
+        }
+    }
+    for leaf in ruleset.rules.iter().flat_map(|rule| rule.node.leaves()).filter(|leaf| leaf.name() == "CustomSql") {
+        if let Err(error) = crate::custom_sql::plan(&context, leaf.column()).await {
+            problems.push(error.at(place(&ruleset.text, &ruleset.file, leaf.start)));
+        }
     }
     problems
 }

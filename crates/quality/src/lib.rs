@@ -28,7 +28,7 @@ mod row;
 mod rule_type;
 
 pub use ast::{Rule, Ruleset};
-pub use check::check;
+pub use check::{check, check_with_references};
 pub use dataset::{DatasetRules, Scope};
 pub use outcome::{RuleOutcome, RuleResult};
 pub use parser::parse;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ast::{GATE_LABEL, WARN};
+
 /// Whether a rule held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -49,6 +51,6 @@ pub struct RuleOutcome {
 impl RuleOutcome {
     /// Whether it keeps the gate shut: it did not hold, and is not labelled `"gate"="warn"`.
     pub fn closes_gate(&self) -> bool {
-        self.result != RuleResult::Pass && self.labels.get("gate").map(String::as_str) != Some("warn")
+        self.result != RuleResult::Pass && self.labels.get(GATE_LABEL).map(String::as_str) != Some(WARN)
     }
 }

@@ -19,7 +19,13 @@ use crate::condition::Condition;
 ///
 /// They are `ColumnValues`, `ColumnLength` and `IsComplete` without a threshold, and combinations of these alone.
 pub struct RowRules {
-    rules: Vec<(String, RowNode)>,
+    rules: Vec<CompiledRule>,
+}
+
+struct CompiledRule {
+    text: String,
+    warns: bool,
+    node: RowNode,
 }
 
 /// What the row rules say of a batch.
@@ -70,7 +76,8 @@ impl RowRules {
             .filter(|rule| is_row_rule(rule))
             .map(|rule| {
                 let place = || crate::lexer::place(&ruleset.text, &ruleset.file, rule.start);
-                Ok((rule.text.clone(), compiler.node(&rule.node).map_err(|e| e.at(place()))?))
+                let node = compiler.node(&rule.node).map_err(|e| e.at(place()))?;
+                Ok(CompiledRule { text: rule.text.clone(), warns: rule.only_warns(), node })
             })
             .collect::<Result<_>>()?;
         Ok(Self { rules })
@@ -78,7 +85,12 @@ impl RowRules {
 
     /// The texts of the rules.
     pub fn rules(&self) -> Vec<&str> {
-        self.rules.iter().map(|(text, _)| text.as_str()).collect()
+        self.rules.iter().map(|rule| rule.text.as_str()).collect()
+    }
+
+    /// Whether the rule of that number only warns: its rows pass, and are counted.
+    pub fn only_warns(&self, index: usize) -> bool {
+        self.rules.get(index).is_some_and(|rule| rule.warns)
     }
 
     /// Whether there are none.
@@ -93,8 +105,8 @@ impl RowRules {
     pub fn judge(&self, batch: &RecordBatch) -> Result<RowVerdict> {
         let mut passed: Option<BooleanArray> = None;
         let mut failed = Vec::new();
-        for (index, (_, node)) in self.rules.iter().enumerate() {
-            let holds = node.judge(batch)?;
+        for (index, rule) in self.rules.iter().enumerate() {
+            let holds = rule.node.judge(batch)?;
             if holds.true_count() < holds.len() {
                 failed.push((index, not(&holds).map_err(kernel)?));
                 passed = Some(match passed {

@@ -1,6 +1,8 @@
 //! From raw to clean.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
@@ -34,6 +36,8 @@ pub struct Redactor {
     source: SchemaRef,
     published: SchemaRef,
     steps: Vec<Step>,
+    /// For each column, values that its treatment could make nothing of: they were published as NULL.
+    nulled: Vec<AtomicU64>,
 }
 
 enum Step {
@@ -59,7 +63,8 @@ impl Redactor {
                     .map_err(|e| e.at(format!("table {}, column {}", contract.table(), column.name)))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { source: contract.source_schema(), published: contract.published_schema(), steps })
+        let nulled = contract.published_columns().map(|_| AtomicU64::new(0)).collect();
+        Ok(Self { source: contract.source_schema(), published: contract.published_schema(), steps, nulled })
     }
 
     /// The schema of the batches that come out.
@@ -80,9 +85,22 @@ impl Redactor {
             .zip(&self.steps)
             .map(|(column, step)| step.apply(column))
             .collect::<Result<Vec<ArrayRef>>>()?;
+        for ((before, after), nulled) in batch.columns().iter().zip(&columns).zip(&self.nulled) {
+            let more = after.null_count().saturating_sub(before.null_count());
+            if more > 0 {
+                nulled.fetch_add(more as u64, Ordering::Relaxed);
+            }
+        }
         let clean = RecordBatch::try_new(Arc::clone(&self.published), columns)
             .map_err(|_| Error::bug("a redacted batch does not have the published schema"))?;
         Ok(CleanBatch::new(clean, origin))
+    }
+
+    /// How many values each column's treatment could make nothing of, such as a text that is no address: they became NULL.
+    pub fn nulled(&self) -> BTreeMap<String, u64> {
+        let names = self.published.fields().iter().map(|f| f.name().clone());
+        let counts = self.nulled.iter().map(|n| n.load(Ordering::Relaxed));
+        names.zip(counts).filter(|(_, count)| *count > 0).collect()
     }
 
     fn check_columns(&self, batch: &RecordBatch) -> Result<()> {
@@ -198,6 +216,16 @@ mod tests {
         let clean = redact(&contract, vec![Arc::new(column)]);
         let got = clean.columns().column(0).as_primitive::<TimestampMicrosecondType>().values().to_vec();
         assert_eq!(got, [1_234_000, -1000, 1000]);
+    }
+
+    #[test]
+    fn what_a_treatment_can_make_nothing_of_is_counted() {
+        let contract = contract(r#"{ name = "ip", type = "string", treatment = { truncate = { ipv4 = 24 } } }"#);
+        let column: ArrayRef = Arc::new(StringArray::from(vec![Some("1.2.3.4"), Some("999.1.1.1"), None, Some("x")]));
+        let batch = RecordBatch::try_new(contract.source_schema(), vec![column]).unwrap();
+        let redactor = Redactor::new(&contract, &KeyRing::new(), NaiveDate::MIN).unwrap();
+        redactor.redact(RawBatch::new(batch, Origin::rows("t", None, 1, 4)).unwrap()).unwrap();
+        assert_eq!(redactor.nulled(), BTreeMap::from([("ip".to_owned(), 2)]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use lakegate_contract::{Error, Result};
+use serde_json::value::RawValue;
 
 use crate::ReportResult;
 
@@ -46,21 +47,46 @@ impl ReportResult {
         csv.finish()
     }
 
-    /// The rows as JSON objects: numbers and truth values as such, decimals as exact numbers, the rest as text.
+    /// The rows as JSON objects, their members in the order of the columns: numbers exact, lists as lists, the rest as text.
+    /// A second column of one name gets a number behind it.
     ///
     /// # Errors
     /// When a value cannot be shown, which is a defect.
-    pub fn to_json(&self) -> Result<serde_json::Value> {
-        let mut rows = Vec::new();
+    pub fn to_json(&self) -> Result<Box<RawValue>> {
+        let names = distinct_names(&self.schema);
+        let mut text = String::from("[");
         for batch in &self.batches {
             let columns = batch.columns().iter().map(|c| Texts::new(c, false)).collect::<Result<Vec<_>>>()?;
             for row in 0..batch.num_rows() {
-                let members = self.schema.fields().iter().zip(&columns).map(|(f, c)| (f.name().clone(), c.json(row)));
-                rows.push(serde_json::Value::Object(members.collect()));
+                text.push_str(if text.len() > 1 { ",\n {" } else { "\n {" });
+                for (index, (name, column)) in names.iter().zip(&columns).enumerate() {
+                    let comma = if index > 0 { ", " } else { "" };
+                    text.push_str(&format!("{comma}{}: {}", json_text(name), column.json(row)?));
+                }
+                text.push('}');
             }
         }
-        Ok(serde_json::Value::Array(rows))
+        text.push_str(if text.len() > 1 { "\n]" } else { "]" });
+        RawValue::from_string(text).map_err(|e| Error::bug("a result is no JSON").caused_by(e))
     }
+}
+
+fn distinct_names(schema: &arrow::datatypes::Schema) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for field in schema.fields() {
+        let mut name = field.name().clone();
+        let mut number = 2;
+        while names.contains(&name) {
+            name = format!("{}_{number}", field.name());
+            number += 1;
+        }
+        names.push(name);
+    }
+    names
+}
+
+fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// CSV, batch by batch. Text that a spreadsheet would run as a formula gets an apostrophe in front.
@@ -75,7 +101,11 @@ impl<W: Write> CsvOutput<W> {
         Self { writer: csv::Writer::from_writer(out), begun: false }
     }
 
-    fn header(&mut self, schema: &arrow::datatypes::Schema) -> Result<()> {
+    /// Writes the header, also where no row follows.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn header(&mut self, schema: &arrow::datatypes::Schema) -> Result<()> {
         self.begun = true;
         self.writer.write_record(schema.fields().iter().map(|f| f.name())).map_err(unwritten)
     }
@@ -119,6 +149,12 @@ fn defused(text: String) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }
 
+/// A number with few digits, unless nothing would be left of it.
+fn rounded(number: f64, text: String) -> String {
+    let lost = number != 0.0 && number.abs() < 0.5 * 10f64.powi(-(TABLE_DIGITS as i32));
+    if lost || !number.is_finite() { text } else { format!("{number:.TABLE_DIGITS$}") }
+}
+
 /// A column's values as texts.
 struct Texts<'a> {
     column: &'a ArrayRef,
@@ -153,18 +189,23 @@ impl<'a> Texts<'a> {
         }
         let text = self.formatter.value(row).to_string();
         match text.parse::<f64>() {
-            Ok(number) if self.rounded && self.data_type().is_floating() => Some(format!("{number:.TABLE_DIGITS$}")),
+            Ok(number) if self.rounded && self.data_type().is_floating() => Some(rounded(number, text)),
             _ => Some(text),
         }
     }
 
-    fn json(&self, row: usize) -> serde_json::Value {
-        let Some(text) = self.text(row) else { return serde_json::Value::Null };
-        let plain = self.data_type().is_numeric() || *self.data_type() == DataType::Boolean;
-        if plain && let Ok(value) = serde_json::from_str(&text) {
-            return value;
+    fn json(&self, row: usize) -> Result<String> {
+        let Some(text) = self.text(row) else { return Ok("null".to_owned()) };
+        if let DataType::List(_) = self.data_type() {
+            let element = self.column.as_list::<i32>().value(row);
+            let inner = Texts::new(&element, false)?;
+            let values = (0..element.len()).map(|i| inner.json(i)).collect::<Result<Vec<_>>>()?;
+            return Ok(format!("[{}]", values.join(", ")));
         }
-        serde_json::Value::String(text)
+        let plain = self.data_type().is_numeric() || *self.data_type() == DataType::Boolean;
+        // Not a number (NaN, infinity) has no form in JSON but as text.
+        let valid = plain && serde_json::from_str::<&RawValue>(&text).is_ok();
+        Ok(if valid { text } else { json_text(&text) })
     }
 }
 
@@ -215,8 +256,31 @@ mod tests {
 
     #[test]
     fn json_keeps_types() {
-        let rows = result().to_json().unwrap();
-        assert_eq!(rows[0]["amount"], serde_json::json!(10.5));
-        assert_eq!(rows[2]["이름"], serde_json::Value::Null);
+        insta::assert_snapshot!(result().to_json().unwrap().get(), @r#"
+        [
+         {"이름": "패션", "n": 1, "amount": 10.50, "mean": 0.5, "at": "1970-01-01T00:00:00Z"},
+         {"이름": "=1+1", "n": -20, "amount": -0.01, "mean": 0.3333333333333333, "at": "1970-01-01T00:00:01.500Z"},
+         {"이름": null, "n": 300, "amount": 0.00, "mean": 2.0, "at": "1970-01-01T00:00:00Z"}
+        ]
+        "#);
+    }
+
+    #[test]
+    fn json_loses_nothing() {
+        let amount =
+            Decimal128Array::from(vec![12_345_678_901_234_567_890_12]).with_precision_and_scale(38, 2).unwrap();
+        let mut lists = arrow::array::ListBuilder::new(arrow::array::Int64Builder::new());
+        lists.append_value([Some(1), None]);
+        let schema = Arc::new(arrow::datatypes::Schema::new(vec![
+            arrow::datatypes::Field::new("a", amount.data_type().clone(), true),
+            arrow::datatypes::Field::new("a", DataType::new_list(DataType::Int64, true), true),
+            arrow::datatypes::Field::new("x", DataType::Float64, true),
+        ]));
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(amount), Arc::new(lists.finish()), Arc::new(Float64Array::from(vec![f64::NAN]))];
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let result = ReportResult { schema, batches: vec![batch], tables: Vec::new(), elapsed: Default::default() };
+        let text = result.to_json().unwrap();
+        assert_eq!(text.get().trim(), "[\n {\"a\": 12345678901234567890.12, \"a_2\": [1, null], \"x\": \"NaN\"}\n]");
     }
 }

@@ -40,6 +40,16 @@ impl ParameterType {
         })
     }
 
+    /// Some value of the type.
+    pub(crate) fn sample(self) -> &'static str {
+        match self {
+            ParameterType::String => "x",
+            ParameterType::Bigint | ParameterType::Decimal => "1",
+            ParameterType::Date => "2026-03-09",
+            ParameterType::Boolean => "true",
+        }
+    }
+
     /// A value as a SQL literal that Athena and DataFusion both read.
     ///
     /// # Errors

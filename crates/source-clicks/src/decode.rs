@@ -18,6 +18,8 @@ use crate::reader::Window;
 use crate::scanner::Fault;
 use crate::source::LogFormat;
 
+const TOO_LONG: &str = "it is longer than max_record_bytes";
+
 /// Bytes of text at hand at once.
 const WINDOW: usize = 1 << 20;
 /// Rejected records that are handed on together.
@@ -119,7 +121,7 @@ impl ObjectDecoder {
         }
         if self.finished {
             if self.overlong.is_some() {
-                self.reject(self.window.bytes.len(), self.window.bytes.len(), "it is longer than max_record_bytes");
+                self.reject(self.window.bytes.len(), self.window.bytes.len(), TOO_LONG);
             }
             return Ok(());
         }
@@ -166,13 +168,14 @@ impl ObjectDecoder {
                 break false;
             }
             let fault = match self.overlong {
-                Some(_) => Fault::Malformed(at, "it is longer than max_record_bytes"),
+                Some(_) => Fault::Malformed(at, TOO_LONG),
                 None => match decoder.decode(bytes, at, &mut row, &mut unread) {
-                    Ok(end) => {
+                    Ok(end) if end - at <= shape.max_record => {
                         self.accept(&row, at, end);
                         at = end;
                         continue;
                     }
+                    Ok(end) => Fault::Unfit(end, TOO_LONG.to_owned()),
                     Err(fault) => fault,
                 },
             };
@@ -238,8 +241,8 @@ impl ObjectDecoder {
             };
             let line = bytes.get(at..end).unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if self.overlong.is_some() {
-                self.reject(at, end, "it is longer than max_record_bytes");
+            if self.overlong.is_some() || line.len() > shape.max_record {
+                self.reject(at, end, TOO_LONG);
             } else if !line.iter().all(u8::is_ascii_whitespace) {
                 match log_row(&shape, line, &mut row) {
                     Ok(()) => self.accept(&row, at, at + line.len()),

@@ -113,6 +113,12 @@ impl JsonDecoder<'_> {
                 }
                 self.object(scanner, inner, row, unread, depth + 1)
             }
+            Some(Target::Members(_)) if scanner.after_space()? != b'n' => {
+                scanner.skip(depth)?;
+                let name = members.fields.get(index).map_or("?", |f| f.name.as_str());
+                scanner.misfit(format!("member {name}: something else where an object was expected"));
+                Ok(())
+            }
             _ => scanner.skip(depth),
         }
     }
@@ -190,6 +196,8 @@ fn note_name(name: &str, unread: &mut BTreeSet<String>) {
 
 fn text_value<'a>(text: &'a str, data_type: &DataType, zone: Tz) -> Result<Value<'a>, Misfit> {
     match data_type {
+        // Numbers that other programs could not hold exactly are often sent as text.
+        DataType::BigInt | DataType::Decimal { .. } => of_text(text, data_type, zone),
         DataType::String | DataType::Timestamp | DataType::Date => of_text(text, data_type, zone),
         _ => Err("a string"),
     }
@@ -199,6 +207,8 @@ fn owned(value: Value<'_>) -> Value<'static> {
     match value {
         Value::Timestamp(v) => Value::Timestamp(v),
         Value::Date(v) => Value::Date(v),
+        Value::Integer(v) => Value::Integer(v),
+        Value::Decimal(v) => Value::Decimal(v),
         Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
         _ => Value::Null,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::files::{check_pin, identity_of, matching_files, new_files};
+use lakegate_pipeline::files::{check_pin, matching_files, new_files};
 use lakegate_pipeline::{Bookmark, InputObject, ItemStream, Plan, Source, SourceEnvironment, Split};
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,8 @@ impl Source for ClicksSource {
             });
             objects.push(file.object);
         }
-        plan.identity = identity_of(&objects);
+        plan.identity = new.identity;
+        plan.notices = new.notices;
         plan.bookmark = Some(new.bookmark);
         plan.objects = objects;
         Ok(plan)

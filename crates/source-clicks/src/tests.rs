@@ -81,8 +81,8 @@ fn a_broken_record_is_one_rejection_and_swallows_nothing() {
         ("{\"id\":1,\"id\":2}\n{\"id\":3}", vec!["3"], 1),
         (
             "{\"id\":01}\n{\"id\":1.5}\n{\"id\":\"7\"}\n{\"id\":1e3}\n{\"id\":2.0}\n{\"id\":9223372036854775808}",
-            vec!["2"],
-            5,
+            vec!["2", "7"],
+            4,
         ),
         ("{\"ts\":\"yesterday\"}\n{\"page\":\"\\ud800\"}\n{\"page\":\"\\x\"}\n{\"id\":5}", vec!["5"], 3),
         ("", vec![], 0),
@@ -100,7 +100,7 @@ fn a_broken_record_is_one_rejection_and_swallows_nothing() {
 #[test]
 fn rejections_say_where_and_why_and_not_what() {
     let read = read_json(b"{\"id\":1}\n{\"id\":\"hunter2\"}\n");
-    assert_eq!(read.rejected, ["f 9..25: column id: a string where bigint was expected"]);
+    assert_eq!(read.rejected, ["f 9..25: column id: text that is no whole number where bigint was expected"]);
 }
 
 #[test]
@@ -232,7 +232,11 @@ fn the_json_test_suite_is_read_as_it_says() {
             judged += 1;
         } else if name.starts_with("y_") && is_object && !name.contains("duplicated") {
             assert_eq!(read.rows.len() + read.rejected.len(), 1, "{name}: {:?}", read.rejected);
-            assert!(read.rejected.iter().all(|r| r.contains("column id: a string")), "{name}: {:?}", read.rejected);
+            assert!(
+                read.rejected.iter().all(|r| r.contains("column id: text that is no whole number")),
+                "{name}: {:?}",
+                read.rejected
+            );
             judged += 1;
         }
     }

@@ -1,21 +1,27 @@
 //! `lakegate check`: every file of the project, offline.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use lakegate_contract::{Class, Error, Result};
-use lakegate_pipeline::Project;
+use arrow::datatypes::SchemaRef;
+use lakegate_contract::{Class, Error, Result, Treatment, suggest};
+use lakegate_pipeline::{JobFile, Project};
+use lakegate_quality::check_with_references;
 use lakegate_reports::Report;
 use serde_json::json;
 
 use crate::arguments::GlobalArguments;
-use crate::context::{project_root, relative, ruleset};
+use crate::context::{project_root, relative, ruleset, table_schema};
+use crate::sources::connection_of;
 use crate::{context, errors, output};
 
 /// Reports every problem that is found; the exit code is 2 when there is one.
-pub fn run(global: &GlobalArguments) -> Result<ExitCode> {
+pub async fn run(global: &GlobalArguments) -> Result<ExitCode> {
     let root = project_root(global)?;
     let project = context::project(global)?;
-    let problems: Vec<Error> = problems(&project).into_iter().map(|e| relative(e, &root)).collect();
+    let problems: Vec<Error> = problems(&project).await.into_iter().map(|e| relative(e, &root)).collect();
     if global.json {
         output::print_json(
             &json!({ "project": project.root, "problems": problems.iter().map(errors::to_json).collect::<Vec<_>>() }),
@@ -39,22 +45,78 @@ pub fn run(global: &GlobalArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn problems(project: &Project) -> Vec<Error> {
-    let mut problems = Vec::new();
+async fn problems(project: &Project) -> Vec<Error> {
+    let schemas = schemas(project);
+    let mut problems: Vec<Error> = project.jobs.iter().flat_map(|job| undeclared_names(project, job)).collect();
     for job in &project.jobs {
         match ruleset(project, job) {
             Ok((rules, found)) => {
+                let sound = found.is_empty();
                 problems.extend(found);
-                problems.extend(rules.into_iter().flat_map(|r| missing_references(project, job, &r)));
+                if let Some(rules) = rules.filter(|_| sound) {
+                    let missing = missing_references(project, job, &rules);
+                    let complete = missing.is_empty();
+                    problems.extend(missing);
+                    if complete {
+                        problems.extend(check_with_references(&rules, job.definition.table.as_str(), &schemas).await);
+                    }
+                }
             }
             Err(error) => problems.push(error),
         }
     }
     match project.reports() {
-        Ok(paths) => problems.extend(paths.iter().filter_map(|path| Report::load(path).err())),
+        Ok(paths) => {
+            for path in paths {
+                problems.extend(report_problem(&path, &schemas).await);
+            }
+        }
         Err(error) => problems.push(error),
     }
     problems
+}
+
+/// What each table will look like once it is published.
+fn schemas(project: &Project) -> BTreeMap<String, SchemaRef> {
+    project.contracts().map(|contract| (contract.table().to_string(), Arc::new(table_schema(contract)))).collect()
+}
+
+/// Connections and keys that a job or a contract names and `lakegate.toml` does not.
+fn undeclared_names(project: &Project, job: &JobFile) -> Vec<Error> {
+    let declared = project.declared();
+    let missing = |what: &str, name: &str, known: &[&str], place: String| {
+        let error = Error::usage(format!("there is no {what} `{name}`"))
+            .at(place)
+            .expected(format!("[{what}s.{name}] in lakegate.toml"));
+        match suggest(name, known.iter().copied()) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error,
+        }
+    };
+    let mut problems = Vec::new();
+    if let Some(connection) = connection_of(job).filter(|name| !declared.connections.contains(&name.as_str())) {
+        problems.push(missing("connection", &connection, &declared.connections, job.path.display().to_string()));
+    }
+    let Ok(contract) = project.contract(&job.definition.table) else { return problems };
+    for column in contract.published_columns() {
+        if let Treatment::Hmac { key, .. } = &column.treatment
+            && !declared.keys.contains(&key.as_str())
+        {
+            let place = format!("schemas/{}.toml, column {}", contract.table(), column.name);
+            problems.push(missing("key", key, &declared.keys, place));
+        }
+    }
+    problems
+}
+
+/// A report's statement, planned over tables that are empty.
+async fn report_problem(path: &Path, schemas: &BTreeMap<String, SchemaRef>) -> Option<Error> {
+    let report = match Report::load(path) {
+        Ok(report) => report,
+        Err(error) => return Some(error),
+    };
+    let place = || path.display().to_string();
+    report.check_against(schemas).await.err().map(|e| e.at(place()))
 }
 
 /// Datasets that a ruleset names must be tables of the project, loaded before.

@@ -23,12 +23,7 @@ const MARK: &str = "data/sample.json";
 /// Makes the shop, loads it, prints its five reports.
 pub async fn run(arguments: &DemoArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let folder = &arguments.dir;
-    let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied && !folder.join("lakegate.toml").is_file() {
-        return Err(Error::usage("the folder holds something else")
-            .at(folder.display().to_string())
-            .help("name another: lakegate demo --dir DIR"));
-    }
+    refuse_other_contents(folder, &mark_of(arguments))?;
     write_files(folder, SHOP)?;
     make_data(folder, arguments, global.json)?;
     let root =
@@ -48,7 +43,9 @@ pub async fn run(arguments: &DemoArguments, global: &GlobalArguments) -> Result<
     for named in report::load(&project)? {
         let result = engine.run(&named, &BTreeMap::new()).await?;
         if global.json {
-            shown.push(json!({ "report": named.name, "title": named.title, "rows": result.to_json()? }));
+            let rows: serde_json::Value = serde_json::from_str(result.to_json()?.get())
+                .map_err(|e| Error::bug("a result is no JSON").caused_by(e))?;
+            shown.push(json!({ "report": named.name, "title": named.title, "rows": rows }));
         } else {
             output::print(&format!("\n{} ({})\n{}", named.title, named.name, head(&result.to_table()?)))?;
         }
@@ -59,6 +56,25 @@ pub async fn run(arguments: &DemoArguments, global: &GlobalArguments) -> Result<
         output::print(&next_steps(folder, &root))?;
     }
     Ok(code)
+}
+
+fn mark_of(arguments: &DemoArguments) -> String {
+    json!({ "scale": arguments.scale, "seed": arguments.seed }).to_string()
+}
+
+/// A demo goes to a new folder, or to one that holds the same demo.
+fn refuse_other_contents(folder: &Path, mark: &str) -> Result<()> {
+    let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    let (found, help) = match std::fs::read_to_string(folder.join(MARK)) {
+        Ok(same) if same == mark => return Ok(()),
+        Ok(other) => (
+            format!("the folder holds a demo of another size: {other}"),
+            "name another folder with --dir, or remove this one",
+        ),
+        Err(_) if !occupied => return Ok(()),
+        Err(_) => ("the folder holds something else".to_owned(), "name another: lakegate demo --dir DIR"),
+    };
+    Err(Error::usage(found).at(folder.display().to_string()).help(help))
 }
 
 /// The first rows of a table, and how many there are more.
@@ -96,7 +112,7 @@ fn folder_size(folder: &Path) -> u64 {
 
 /// Makes the data, unless the folder holds the same shop already.
 fn make_data(folder: &Path, arguments: &DemoArguments, quiet: bool) -> Result<()> {
-    let mark = json!({ "scale": arguments.scale, "seed": arguments.seed }).to_string();
+    let mark = mark_of(arguments);
     let path = folder.join(MARK);
     if std::fs::read_to_string(&path).is_ok_and(|found| found == mark) {
         return Ok(());
@@ -116,7 +132,5 @@ fn make_data(folder: &Path, arguments: &DemoArguments, quiet: bool) -> Result<()
         bar.set_position(progress.done);
     })?;
     bar.finish_and_clear();
-    std::fs::write(&path, mark).map_err(|e| {
-        Error::unavailable(format!("the file cannot be written: {}", e.kind())).at(path.display().to_string())
-    })
+    std::fs::write(&path, mark).map_err(|e| output::unwritable(&e, &path))
 }

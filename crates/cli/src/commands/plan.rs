@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
 use lakegate_contract::Result;
 use lakegate_lake::Head;
-use lakegate_pipeline::{Bookmark, JobDefinition, LoadMode, Plan, in_order};
+use lakegate_pipeline::{Bookmark, JobDefinition, LoadMode, Plan, in_order, would_be_unchanged};
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, PlanArguments};
@@ -19,19 +19,20 @@ pub async fn run(arguments: &PlanArguments, global: &GlobalArguments) -> Result<
     let definitions = project.definitions();
     let mut planned = Vec::new();
     for definition in in_order(&definitions, &arguments.jobs)? {
-        let (_, source) = context::job(&project, &lake, definition.name.as_str())?;
+        let (job, source) = context::job(&project, &lake, definition.name.as_str())?;
         let head = lake.head(&definition.table).await?;
         let bookmark = head.as_ref().and_then(|h| h.run.as_ref()).and_then(|r| r.bookmark.clone());
         let since = bookmark.filter(|_| definition.mode == LoadMode::Append).map(Bookmark);
         let plan = source.plan(since.as_ref()).await?;
-        planned.push(describe(definition, &source.describe(), &plan, head.as_ref()));
+        let unchanged = would_be_unchanged(&job, &plan, head.as_ref());
+        planned.push(describe(definition, &source.describe(), &plan, head.as_ref(), unchanged));
     }
     if global.json {
         output::print_json(&json!({ "jobs": planned }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_header([
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header([
         "job",
         "reads",
         "splits",
@@ -52,7 +53,7 @@ pub async fn run(arguments: &PlanArguments, global: &GlobalArguments) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(definition: &JobDefinition, source: &str, plan: &Plan, head: Option<&Head>) -> Value {
+fn describe(definition: &JobDefinition, source: &str, plan: &Plan, head: Option<&Head>, unchanged: bool) -> Value {
     let bytes: Option<u64> = plan.objects.iter().map(|o| o.bytes).sum();
     let mode = match definition.mode {
         LoadMode::Replace => "replaces",
@@ -66,7 +67,8 @@ fn describe(definition: &JobDefinition, source: &str, plan: &Plan, head: Option<
         "bytes": bytes,
         "estimated_rows": plan.estimated_rows,
         "unread_columns": plan.unread_columns,
-        "publishes": format!("{mode} {}", definition.table),
+        "unchanged": unchanged,
+        "publishes": if unchanged { "nothing: unchanged".to_owned() } else { format!("{mode} {}", definition.table) },
         "published": head.map_or_else(|| "not published".to_owned(), |h| format!("version {}, {} rows", h.version, h.rows())),
     })
 }

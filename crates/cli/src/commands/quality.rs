@@ -21,6 +21,7 @@ use crate::output;
 
 /// Judges a dataset; the exit code is 3 when a rule fails.
 pub async fn run(arguments: &QualityArguments, as_json: bool) -> Result<ExitCode> {
+    refuse_overwriting(arguments)?;
     let ruleset = load_rules(&arguments.rules)?;
     let context = session();
     let schema = register(&context, "primary", &arguments.data).await?;
@@ -49,6 +50,20 @@ pub async fn run(arguments: &QualityArguments, as_json: bool) -> Result<ExitCode
         output::print(&summary(outcomes.len(), failed, bad_rows, arguments))?;
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(Class::GateClosed.exit_code()) })
+}
+
+/// The bad rows must not take the place of what is judged.
+fn refuse_overwriting(arguments: &QualityArguments) -> Result<()> {
+    let Some(Ok(output)) = arguments.bad_rows.as_ref().map(|path| path.canonicalize()) else { return Ok(()) };
+    let references = arguments.references.iter().map(|(_, path)| Path::new(path));
+    for input in [arguments.data.as_path(), arguments.rules.as_path()].into_iter().chain(references) {
+        if input.canonicalize().is_ok_and(|input| output.starts_with(input)) {
+            return Err(Error::usage("--bad-rows would overwrite what is read")
+                .at(output.display().to_string())
+                .help("name another file"));
+        }
+    }
+    Ok(())
 }
 
 fn load_rules(path: &Path) -> Result<Ruleset> {
@@ -103,14 +118,15 @@ fn summary(rules: usize, failed: usize, bad_rows: Option<u64>, arguments: &Quali
 }
 
 async fn write_bad_rows(context: &SessionContext, ruleset: &Ruleset, schema: SchemaRef, path: &Path) -> Result<u64> {
-    let rules = RowRules::compile(ruleset, schema)?;
+    let rules = RowRules::compile(ruleset, SchemaRef::clone(&schema))?;
     let names = rules.rules();
     let failure = |e: datafusion::error::DataFusionError| Error::bad_input("the data cannot be read").caused_by(e);
     let mut batches = context.table("primary").await.map_err(failure)?.execute_stream().await.map_err(failure)?;
-    let file = File::create(path).map_err(|e| {
-        Error::unavailable(format!("the file cannot be written: {}", e.kind())).at(path.display().to_string())
-    })?;
+    let file = File::create(path).map_err(|e| output::unwritable(&e, path))?;
     let mut csv = CsvOutput::new(file);
+    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+    fields.push(std::sync::Arc::new(arrow::datatypes::Field::new("_rules", arrow::datatypes::DataType::Utf8, false)));
+    csv.header(&arrow::datatypes::Schema::new(fields))?;
     let mut count = 0;
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(failure)?;

@@ -13,6 +13,7 @@ use crate::context;
 pub async fn run(arguments: &QueryArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
     let engine = LocalEngine::new(context::lake(&project)?, project.memory_limit());
+    arguments.output.check(global)?;
     let result = engine.query(&arguments.sql).await?;
     show(&result, &arguments.output, global, None)?;
     Ok(ExitCode::SUCCESS)

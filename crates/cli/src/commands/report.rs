@@ -17,12 +17,13 @@ use crate::{context, output};
 /// Runs a report, or lists them all.
 pub async fn run(arguments: &ReportArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
-    let reports = load(&project)?;
     let Some(name) = &arguments.name else {
-        list(&reports, global.json)?;
+        list(&load(&project)?, global.json)?;
         return Ok(ExitCode::SUCCESS);
     };
-    let report = find(&reports, name)?;
+    let report = &find(&project, name)?;
+    refuse_repeated(&arguments.parameters)?;
+    arguments.output.check(global)?;
     let parameters: BTreeMap<String, String> = arguments.parameters.iter().cloned().collect();
     let engine = LocalEngine::new(context::lake(&project)?, project.memory_limit());
     let result = engine.run(report, &parameters).await?;
@@ -41,16 +42,28 @@ pub fn load(project: &Project) -> Result<Vec<Report>> {
         .map_err(|e| context::relative(e, &project.root))
 }
 
-fn find<'a>(reports: &'a [Report], name: &str) -> Result<&'a Report> {
-    reports.iter().find(|r| r.name.as_str() == name).ok_or_else(|| {
-        let names = || reports.iter().map(|r| r.name.as_str());
-        let error = Error::usage(format!("there is no report `{name}`"))
-            .expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")));
-        match suggest(name, names()) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error,
-        }
+/// The report of that name: a mistake in another one does not matter.
+fn find(project: &Project, name: &str) -> Result<Report> {
+    let paths = project.reports()?;
+    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(path) = paths.iter().find(|path| stem(path) == name) {
+        return Report::load(path).map_err(|e| context::relative(e, &project.root));
+    }
+    let names: Vec<String> = paths.iter().map(|path| stem(path)).collect();
+    let error = Error::usage(format!("there is no report `{name}`")).expected(format!("one of {}", names.join(", ")));
+    Err(match suggest(name, names.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error,
     })
+}
+
+fn refuse_repeated(parameters: &[(String, String)]) -> Result<()> {
+    for (index, (name, _)) in parameters.iter().enumerate() {
+        if parameters.iter().take(index).any(|(other, _)| other == name) {
+            return Err(Error::usage(format!("the parameter `{name}` is given twice")).expected("one value for each"));
+        }
+    }
+    Ok(())
 }
 
 fn list(reports: &[Report], as_json: bool) -> Result<()> {
@@ -90,8 +103,7 @@ fn list(reports: &[Report], as_json: bool) -> Result<()> {
 
 /// Prints a result, or writes it to a file.
 pub fn show(result: &ReportResult, to: &OutputArguments, global: &GlobalArguments, title: Option<&str>) -> Result<()> {
-    let format = to.format.unwrap_or(if global.json { Format::Json } else { Format::Table });
-    let text = match format {
+    let text = match to.chosen(global) {
         Format::Table => {
             let head = title.map(|t| format!("{t}\n")).unwrap_or_default();
             format!("{head}{}\n", result.to_table()?)
@@ -101,11 +113,15 @@ pub fn show(result: &ReportResult, to: &OutputArguments, global: &GlobalArgument
             result.write_csv(&mut out)?;
             String::from_utf8(out).map_err(|_| Error::bug("a result is not UTF-8"))?
         }
-        Format::Json => format!("{:#}\n", result.to_json()?),
+        Format::Json => format!("{}\n", result.to_json()?.get()),
     };
     match &to.output {
         Some(path) => write(path, &text)?,
+        None if global.json => {}
         None => output::print(text.trim_end_matches('\n'))?,
+    }
+    if global.json {
+        return output::print(&envelope(result, to)?);
     }
     let tables: Vec<String> = result.tables.iter().map(|(table, version)| format!("{table}@{version}")).collect();
     output::warn(&format!(
@@ -117,9 +133,27 @@ pub fn show(result: &ReportResult, to: &OutputArguments, global: &GlobalArgument
     Ok(())
 }
 
+/// The one JSON object of `--json`: the rows, or where they were written.
+fn envelope(result: &ReportResult, to: &OutputArguments) -> Result<String> {
+    let columns: Vec<_> =
+        result.schema.fields().iter().map(|f| json!({ "name": f.name(), "type": f.data_type().to_string() })).collect();
+    let tables: BTreeMap<String, u64> =
+        result.tables.iter().map(|(table, version)| (table.to_string(), *version)).collect();
+    let mut object = json!({
+        "columns": columns,
+        "row_count": result.rows(),
+        "tables": tables,
+        "seconds": result.elapsed.as_secs_f64(),
+    })
+    .to_string();
+    object.pop();
+    Ok(match &to.output {
+        Some(path) => format!("{object},\"written\":{}}}", json!(path)),
+        None => format!("{object},\"rows\":{}}}", result.to_json()?.get()),
+    })
+}
+
 fn write(path: &Path, text: &str) -> Result<()> {
     use std::io::Write as _;
-    File::create(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| {
-        Error::unavailable(format!("the file cannot be written: {}", e.kind())).at(path.display().to_string())
-    })
+    File::create(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| output::unwritable(&e, path))
 }

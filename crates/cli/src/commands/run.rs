@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{HumanBytes, HumanCount};
 use lakegate_contract::{Class, Error, JobName, Result};
 use lakegate_lake::Lake;
@@ -132,6 +132,7 @@ fn outcome(done: &Finished) -> &'static str {
         Some(Outcome::Published) => "published",
         Some(Outcome::Unchanged) => "unchanged",
         Some(Outcome::GateClosed) => "gate_closed",
+        Some(Outcome::Interrupted) => "interrupted",
         _ => "failed",
     }
 }
@@ -149,7 +150,7 @@ fn to_json(done: &Finished) -> Value {
 /// A line for each job.
 pub fn table(finished: &[Finished]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY);
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["job", "outcome", "rows in", "published", "quarantined", "written", "seconds", "version"]);
     for done in finished {
         let Some(report) = &done.report else {

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use comfy_table::{Table, presets};
-use lakegate_contract::Result;
+use comfy_table::{ContentArrangement, Table, presets};
+use lakegate_contract::{Error, Result, suggest};
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, RunsArguments};
@@ -20,13 +20,26 @@ pub async fn run(arguments: &RunsArguments, global: &GlobalArguments) -> Result<
     let of_job = |record: &&Value| {
         arguments.job.as_ref().is_none_or(|job| record.get("job").and_then(Value::as_str) == Some(job))
     };
+    if let Some(job) =
+        arguments.job.as_ref().filter(|job| !project.jobs.iter().any(|j| j.definition.name.as_str() == **job))
+    {
+        let names = || project.jobs.iter().map(|j| j.definition.name.as_str());
+        if !records.iter().any(|record| of_job(&record)) {
+            let error = Error::usage(format!("there is no job `{job}`, and no run of one"))
+                .expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")));
+            return Err(match suggest(job, names()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            });
+        }
+    }
     let records: Vec<&Value> = records.iter().filter(of_job).take(arguments.limit).collect();
     if global.json {
         output::print_json(&json!({ "runs": records }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_header([
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_header([
         "run",
         "job",
         "started",
@@ -43,7 +56,7 @@ pub async fn run(arguments: &RunsArguments, global: &GlobalArguments) -> Result<
             Some(other) => other.to_string(),
         };
         let started = text("started_at").chars().take(19).collect::<String>();
-        let error: String = text("error").chars().take(80).collect();
+        let error = text("error");
         table.add_row([
             text("run"),
             text("job"),

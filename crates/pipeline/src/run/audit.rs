@@ -13,15 +13,18 @@ use super::Attempt;
 impl Attempt<'_> {
     /// Judges the dataset rules; closes the gate when one of them says so.
     pub(super) async fn audit(&mut self, staged: &Staged) -> Result<()> {
-        let Some(ruleset) = &self.context.ruleset else { return Ok(()) };
-        let rules = DatasetRules::compile(ruleset, Arc::new(staged.schema()), Scope::Load)?;
-        if rules.is_empty() {
+        let rulesets: Vec<Ruleset> = self.context.ruleset.iter().cloned().chain(self.key_rule(staged)?).collect();
+        let compile = |ruleset| DatasetRules::compile(ruleset, Arc::new(staged.schema()), Scope::Load);
+        let rules = rulesets.iter().map(compile).collect::<Result<Vec<_>>>()?;
+        if rules.iter().all(DatasetRules::is_empty) {
             return Ok(());
         }
         let session = self.session()?;
         staged.register(&self.context.lake, &session, "primary")?;
-        self.register_references(ruleset, &session).await?;
-        self.record.rules = rules.evaluate(&session).await?;
+        for (ruleset, rules) in rulesets.iter().zip(&rules) {
+            self.register_references(ruleset, &session).await?;
+            self.record.rules.extend(rules.evaluate(&session).await?);
+        }
         for outcome in self.record.rules.iter().filter(|o| o.message.is_some() && !o.closes_gate()) {
             self.notices.push(format!(
                 "rule on line {} does not hold (gate: warn): {}",
@@ -37,6 +40,18 @@ impl Attempt<'_> {
             "correct the source or quality-rules/{}.dqdl; the version published before is untouched",
             self.context.contract.table()
         )))
+    }
+
+    /// The contract's key as a rule, unless the ruleset has it already.
+    fn key_rule(&self, staged: &Staged) -> Result<Option<Ruleset>> {
+        let key: Vec<String> = self.context.contract.key().iter().map(ToString::to_string).collect();
+        let stated = self.context.ruleset.as_ref().is_some_and(|ruleset| ruleset.has_primary_key(&key));
+        if key.is_empty() || stated || staged.rows == 0 {
+            return Ok(None);
+        }
+        let columns = key.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(" ");
+        let file = format!("the key of schemas/{}.toml", self.context.contract.table());
+        lakegate_quality::parse(&format!("Rules = [ IsPrimaryKey {columns} ]"), &file).map(Some)
     }
 
     fn session(&self) -> Result<SessionContext> {

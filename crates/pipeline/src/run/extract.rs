@@ -37,7 +37,22 @@ impl Attempt<'_> {
         (self.record.rows_out, self.record.bytes_out) = (staged.rows, staged.bytes);
         conserve(&totals, &summary, &staged)?;
         self.gate_on_rows(&totals)?;
+        self.gate_on_nothing(&totals, &staged)?;
         Ok(staged)
+    }
+
+    /// A table must not become empty because nothing was left to publish.
+    fn gate_on_nothing(&self, totals: &Totals, staged: &Staged) -> Result<()> {
+        let definition = &self.context.definition;
+        if staged.rows > 0 || definition.mode == LoadMode::Append || definition.gate.allow_empty {
+            return Ok(());
+        }
+        let found = if totals.records == totals.excluded {
+            Error::bad_input("the job leaves out every record").at(format!("job {}", definition.name))
+        } else {
+            self.closed(format!("none of {} rows is left to publish: {}", totals.records, worst(totals)))
+        };
+        Err(found.help("if that is right, set allow_empty = true under [gate] of the job"))
     }
 
     fn shared(&self, source: Arc<dyn Source>, plan: &Plan) -> Result<Shared> {
@@ -66,20 +81,19 @@ impl Attempt<'_> {
         self.record.rows_flagged = totals.flagged;
         self.record.bytes_in = totals.bytes;
         self.record.refused = totals.refused.clone();
+        self.record.values_nulled = totals.nulled.clone();
+        let warned = totals.warned.iter().map(|(rule, rows)| format!("{rows} rows break {rule} (gate: warn)"));
+        let nulled = totals.nulled.iter().map(|(column, values)| {
+            format!("{values} values of column {column} do not fit its treatment and became NULL")
+        });
+        self.notices.extend(warned.chain(nulled));
         self.record.quarantine = summary.path.clone();
     }
 
     fn gate_on_rows(&self, totals: &Totals) -> Result<()> {
         let gate = &self.context.definition.gate;
-        // A job that leaves out every record must not empty its table either.
-        let all_excluded = totals.records == totals.excluded && self.context.definition.mode == LoadMode::Replace;
-        if (totals.records == 0 || all_excluded) && !gate.allow_empty {
-            let found = if all_excluded && totals.records > 0 {
-                "the job leaves out every record"
-            } else {
-                "the input has no rows"
-            };
-            return Err(Error::bad_input(found)
+        if totals.records == 0 && !gate.allow_empty {
+            return Err(Error::bad_input("the input has no rows")
                 .at(format!("job {}", self.context.definition.name))
                 .help("if that is right, set allow_empty = true under [gate] of the job"));
         }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use chrono::Utc;
 use chrono_tz::Tz;
 use lakegate_contract::{AsOf, Class, Contract, Error, OnNewColumn, Result, Treatment};
-use lakegate_lake::{Head, Lake, RunId, RunInfo, Staged};
+use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged};
 use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
 use sha2::{Digest as _, Sha256};
@@ -133,6 +133,8 @@ struct Attempt<'a> {
     run: RunId,
     record: RunRecord,
     notices: Vec<String>,
+    /// Digest of treatments and keys: rows made under another do not join with these.
+    redaction: String,
     began: Instant,
 }
 
@@ -140,14 +142,16 @@ impl<'a> Attempt<'a> {
     fn new(context: &'a JobContext, options: &'a RunOptions) -> Self {
         let run = RunId::new();
         let record = new_record(context, options, run);
-        Self { context, options, run, record, notices: Vec::new(), began: Instant::now() }
+        let redaction = digest(&[&redaction_state(context, false)]);
+        Self { context, options, run, record, notices: Vec::new(), redaction, began: Instant::now() }
     }
 
     async fn run(&mut self, source: Arc<dyn Source>) -> Result<Outcome> {
         let (lake, table) = (&self.context.lake, self.context.contract.table());
         self.phase(Phase::Plan);
         let _lock = lake.lock(table)?;
-        lake.reconcile(table).await?;
+        let killed = lake.reconcile(table).await?;
+        self.record_killed(&killed).await;
         let head = lake.head(table).await?;
         let mode = extract::write_mode(self.context.definition.mode);
         lake.check_contract(&self.context.contract, mode)
@@ -156,6 +160,7 @@ impl<'a> Attempt<'a> {
         let began = Instant::now();
         let plan = self.plan(source.as_ref(), head.as_ref()).await?;
         self.record.timings.plan = milliseconds(began);
+        self.refuse_mixed_redaction(&plan, head.as_ref())?;
         if self.is_unchanged(&plan, head.as_ref()) {
             return Ok(Outcome::Unchanged);
         }
@@ -165,6 +170,30 @@ impl<'a> Attempt<'a> {
             self.clear_up(result.is_err()).await;
         }
         result
+    }
+
+    /// Runs whose process was killed could not write their records.
+    async fn record_killed(&self, killed: &[KilledRun]) {
+        for run in killed {
+            let (outcome, version) = match run.published_version {
+                Some(version) => (Outcome::Published, Some(version)),
+                None => (Outcome::Interrupted, None),
+            };
+            let record = serde_json::json!({
+                "run": run.run,
+                "job": self.context.definition.name,
+                "table": self.context.contract.table(),
+                "started_at": run.run.began(),
+                "outcome": outcome,
+                "published_version": version,
+                "rows_out": run.rows,
+                "error": "its process was killed; this record was written by the next run",
+            });
+            let date = run.run.began().date_naive();
+            if let Err(error) = self.context.lake.append_system_record("runs", date, run.run, &[record]).await {
+                tracing::warn!(run = %run.run, %error, "the record of a killed run could not be written");
+            }
+        }
     }
 
     /// What cannot be cleared up now is cleared up by the next run: it must not hide how this one ended.
@@ -213,14 +242,26 @@ impl<'a> Attempt<'a> {
         Ok(plan)
     }
 
-    fn is_unchanged(&self, plan: &Plan, head: Option<&Head>) -> bool {
-        if self.context.definition.mode == LoadMode::Append && plan.splits.is_empty() {
-            return true;
+    /// Rows of an append stand beside those of earlier runs: pseudonyms under another key would not join with theirs.
+    fn refuse_mixed_redaction(&mut self, plan: &Plan, head: Option<&Head>) -> Result<()> {
+        let Some(before) = head.and_then(|h| h.run.as_ref()) else { return Ok(()) };
+        if self.context.definition.mode == LoadMode::Replace || before.redaction == self.redaction {
+            return Ok(());
         }
-        let same = head
-            .and_then(|h| h.run.as_ref())
-            .is_some_and(|run| run.input == plan.identity && run.configuration == self.record.configuration);
-        same && !self.options.force && self.context.definition.mode == LoadMode::Replace
+        let found = "treatments or keys have changed since the last run: new rows would not fit those published before";
+        if plan.splits.is_empty() || self.options.force {
+            self.notices.push(found.to_owned());
+            return Ok(());
+        }
+        Err(Error::usage(found)
+            .at(format!("schemas/{}.toml", self.context.contract.table()))
+            .expected("the treatments and keys of the rows that are there")
+            .help("load everything afresh with mode = \"replace\" for one run, or append all the same with --force"))
+    }
+
+    fn is_unchanged(&self, plan: &Plan, head: Option<&Head>) -> bool {
+        let forced = self.options.force && self.context.definition.mode == LoadMode::Replace;
+        !forced && same_as_published(self.context.definition.mode, &self.record.configuration, plan, head)
     }
 
     async fn load(&mut self, source: Arc<dyn Source>, plan: &Plan, head: Option<&Head>) -> Result<Outcome> {
@@ -249,6 +290,7 @@ impl<'a> Attempt<'a> {
             input: plan.identity.clone(),
             configuration: self.record.configuration.clone(),
             bookmark: plan.bookmark.as_ref().map(|b| b.0.clone()),
+            redaction: self.redaction.clone(),
             sequence: head.map_or(0, |h| h.sequence) + 1,
             rows: staged.rows,
         };
@@ -271,8 +313,11 @@ impl<'a> Attempt<'a> {
                 None
             }
             Err(error) => {
-                let closed = error.class() == Class::GateClosed;
-                self.record.outcome = if closed { Outcome::GateClosed } else { Outcome::Failed };
+                self.record.outcome = match error.class() {
+                    Class::GateClosed => Outcome::GateClosed,
+                    Class::Interrupted => Outcome::Interrupted,
+                    _ => Outcome::Failed,
+                };
                 self.record.exit_code = error.class().exit_code();
                 self.record.error = Some(error.to_string());
                 Some(error)
@@ -332,13 +377,7 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
         outcome: Outcome::Failed,
         exit_code: 0,
         error: None,
-        configuration: digest(&[
-            &context.job_text,
-            context.contract.text(),
-            ruleset.unwrap_or_default(),
-            context.time_zone.name(),
-            &redaction_state(context),
-        ]),
+        configuration: configuration_of(context),
         contract: digest(&[context.contract.text()]),
         ruleset: ruleset.map(|text| digest(&[text])),
         input: None,
@@ -351,6 +390,7 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
         rows_flagged: 0,
         bytes_in: 0,
         bytes_out: 0,
+        values_nulled: BTreeMap::new(),
         refused: BTreeMap::new(),
         quarantine: None,
         rules: Vec::new(),
@@ -367,18 +407,44 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
     }
 }
 
+/// Whether a run of this plan would find nothing to do.
+pub fn would_be_unchanged(context: &JobContext, plan: &Plan, head: Option<&Head>) -> bool {
+    same_as_published(context.definition.mode, &configuration_of(context), plan, head)
+}
+
+fn same_as_published(mode: LoadMode, configuration: &str, plan: &Plan, head: Option<&Head>) -> bool {
+    match mode {
+        LoadMode::Append => plan.splits.is_empty(),
+        LoadMode::Replace => head
+            .and_then(|h| h.run.as_ref())
+            .is_some_and(|run| run.input == plan.identity && run.configuration == configuration),
+    }
+}
+
+/// Hash of everything but the input that decides what a run publishes.
+fn configuration_of(context: &JobContext) -> String {
+    digest(&[
+        &context.job_text,
+        context.contract.text(),
+        context.ruleset.as_ref().map(Ruleset::text).unwrap_or_default(),
+        context.time_zone.name(),
+        &redaction_state(context, true),
+    ])
+}
+
 /// What redaction depends on besides the contract's text: its own version, the keys themselves (by their fingerprints), and
 /// the day, where ages are counted as of today. With another of these the same input gives other rows.
-fn redaction_state(context: &JobContext) -> String {
+fn redaction_state(context: &JobContext, with_day: bool) -> String {
     let mut state = format!("redaction {}", lakegate_redaction::VERSION);
-    for column in context.contract.columns() {
+    for column in context.contract.published_columns().filter(|c| c.treatment != Treatment::Keep) {
+        state.push_str(&format!(";{}: {:?}", column.name, column.treatment));
         match &column.treatment {
             Treatment::Hmac { key, .. } => {
                 let fingerprint = context.keys.fingerprint(key).unwrap_or_default();
-                state.push_str(&format!(";{key}={fingerprint}"));
+                state.push_str(&format!(" {fingerprint}"));
             }
-            Treatment::Band(band) if band.as_of == Some(AsOf::Today) => {
-                state.push_str(&format!(";today={}", Utc::now().with_timezone(&context.time_zone).date_naive()));
+            Treatment::Band(band) if with_day && band.as_of == Some(AsOf::Today) => {
+                state.push_str(&format!(" {}", Utc::now().with_timezone(&context.time_zone).date_naive()));
             }
             _ => {}
         }

@@ -45,6 +45,8 @@ struct Counters {
     flagged: AtomicU64,
     bad: AtomicU64,
     refused: Mutex<BTreeMap<String, u64>>,
+    /// Rows by rules that only warn.
+    warned: Mutex<BTreeMap<String, u64>>,
 }
 
 /// What all workers counted.
@@ -56,6 +58,9 @@ pub(super) struct Totals {
     pub(super) excluded: u64,
     pub(super) flagged: u64,
     pub(super) refused: BTreeMap<String, u64>,
+    pub(super) warned: BTreeMap<String, u64>,
+    /// Values that became NULL in redaction, by column.
+    pub(super) nulled: BTreeMap<String, u64>,
 }
 
 /// Rows that may not pass, and why: each reason with its rows.
@@ -108,6 +113,8 @@ impl Shared {
             excluded: load(&self.counters.excluded),
             flagged: load(&self.counters.flagged),
             refused: self.counters.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            warned: self.counters.warned.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            nulled: self.redactor.nulled(),
         }
     }
 
@@ -197,7 +204,13 @@ impl Shared {
                 self.counters.flagged.fetch_add(flagged as u64, Ordering::Relaxed);
             } else {
                 let named = |index: usize| names.get(index).copied().unwrap_or_default().to_owned();
-                reasons.extend(verdict.failed.into_iter().map(|(index, rows)| (named(index), rows)));
+                for (index, rows) in verdict.failed {
+                    if rules.only_warns(index) {
+                        add_to(&self.counters.warned, named(index), rows.true_count() as u64);
+                    } else {
+                        reasons.push((named(index), rows));
+                    }
+                }
             }
         }
         let mut refused: Option<BooleanArray> = None;
@@ -238,9 +251,8 @@ impl Shared {
     }
 
     fn count(&self, refusal: &Refusal) {
-        let mut refused = self.counters.refused.lock().unwrap_or_else(PoisonError::into_inner);
         for (reason, rows) in &refusal.reasons {
-            *refused.entry(reason.clone()).or_default() += rows.true_count() as u64;
+            add_to(&self.counters.refused, reason.clone(), rows.true_count() as u64);
         }
     }
 
@@ -257,13 +269,8 @@ impl Shared {
             })
             .collect();
         self.quarantine.reject(&borrowed).await?;
-        {
-            let mut refused = self.counters.refused.lock().unwrap_or_else(PoisonError::into_inner);
-            for record in records {
-                // A place in the reason would make each its own kind.
-                let kind = record.reason.rsplit(": ").next().unwrap_or(&record.reason);
-                *refused.entry(format!("undecodable: {kind}")).or_default() += 1;
-            }
+        for record in records {
+            add_to(&self.counters.refused, format!("undecodable: {}", kind_of(&record.reason)), 1);
         }
         self.add_bad(records.len() as u64)
     }
@@ -281,6 +288,16 @@ impl Shared {
             _ => Ok(()),
         }
     }
+}
+
+fn add_to(counts: &Mutex<BTreeMap<String, u64>>, name: String, more: u64) {
+    *counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += more;
+}
+
+/// A reason without its place, which would make each its own kind: the column and what is wrong with it, or the latter alone.
+fn kind_of(reason: &str) -> &str {
+    let column = reason.find("column ").and_then(|at| reason.get(at..));
+    column.or_else(|| reason.rsplit(": ").next()).unwrap_or(reason)
 }
 
 /// Reads splits until there are none left.

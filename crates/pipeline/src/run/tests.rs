@@ -162,6 +162,65 @@ async fn a_closed_gate_leaves_the_earlier_version_and_no_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_contracts_key_is_kept_without_a_rule_for_it() {
+    let fixture = fixture(LoadMode::Replace, Gate::default(), "Rules = [ RowCount > 0 ]");
+    let report = fixture.run(MemorySource::new("two", vec![good(1, 10), good(5, 10)])).await;
+    assert_eq!(report.record.outcome, Outcome::GateClosed);
+    assert!(report.error.unwrap().found().contains("IsPrimaryKey \"id\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_rule_that_only_warns_lets_its_rows_pass_and_says_so() {
+    let rules = "Rules = [ ColumnValues \"status\" in [\"paid\"] labels=[\"gate\"=\"warn\"] ]";
+    let fixture = fixture(LoadMode::Replace, Gate::default(), rules);
+    let source = MemorySource::new("one", vec![batch(&[(Some(1), "paid"), (Some(2), "odd"), (Some(3), "paid")])]);
+    let report = fixture.run(source).await;
+    assert_eq!((report.record.rows_out, report.record.rows_quarantined), (3, 0));
+    assert_eq!(report.notices.len(), 1);
+    assert!(report.notices[0].starts_with("1 rows break ColumnValues"), "{:?}", report.notices);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_left_to_publish_does_not_empty_the_table() {
+    let fixture = fixture(LoadMode::Replace, lenient(), RULES);
+    fixture.run(MemorySource::new("one", vec![good(1, 10)])).await;
+    let report = fixture.run(MemorySource::new("two", vec![batch(&[(Some(1), "odd"), (Some(2), "odd")])])).await;
+    assert_eq!(report.record.outcome, Outcome::GateClosed);
+    assert_eq!(fixture.published_rows().await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn appended_rows_are_redacted_like_those_before_them() {
+    let contract = |domain: &str| {
+        let text = CONTRACT.replace(
+            "{ name = \"status\", type = \"string\" }",
+            &format!("{{ name = \"status\", type = \"string\", treatment = {{ hmac = {{ key = \"pii\", domain = \"{domain}\" }} }} }}"),
+        );
+        Arc::new(Contract::parse(&text, "schemas/orders.toml").unwrap())
+    };
+    let keys = |secret: &str| {
+        let mut ring = KeyRing::new();
+        ring.insert("pii", &lakegate_redaction::Secret::new(secret.repeat(32))).unwrap();
+        ring
+    };
+    let mut fixture = fixture(LoadMode::Append, Gate::default(), "Rules = [ RowCount > 0 ]");
+    fixture.context.contract = contract("a");
+    fixture.context.keys = keys("k");
+    let (first, both) = (vec![good(1, 10)], vec![good(1, 10), good(11, 5)]);
+    assert_eq!(fixture.run(MemorySource::new("one", first.clone())).await.record.outcome, Outcome::Published);
+    fixture.context.keys = keys("l");
+    let report = fixture.run(MemorySource::new("one", both.clone())).await;
+    assert_eq!(report.record.exit_code, 2, "{report:?}");
+    assert_eq!(fixture.run(MemorySource::new("one", first)).await.notices.len(), 1);
+    fixture.context.keys = keys("k");
+    fixture.context.contract = contract("b");
+    assert_eq!(fixture.run(MemorySource::new("one", both.clone())).await.record.exit_code, 2);
+    fixture.context.contract = contract("a");
+    assert_eq!(fixture.run(MemorySource::new("one", both)).await.record.outcome, Outcome::Published);
+    assert_eq!(fixture.published_rows().await, 15);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sensitive_looking_values_close_the_gate_unless_told_otherwise() {
     let rules = "Rules = [ RowCount > 0 ]";
     let source = MemorySource::new("one", vec![batch(&[(Some(1), "kim@example.com")])]);
