@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn json_loses_nothing() {
         let amount =
-            Decimal128Array::from(vec![12_345_678_901_234_567_890_12]).with_precision_and_scale(38, 2).unwrap();
+            Decimal128Array::from(vec![1_234_567_890_123_456_789_012]).with_precision_and_scale(38, 2).unwrap();
         let mut lists = arrow::array::ListBuilder::new(arrow::array::Int64Builder::new());
         lists.append_value([Some(1), None]);
         let schema = Arc::new(arrow::datatypes::Schema::new(vec![

@@ -284,7 +284,7 @@ mod tests {
         let (whole, fraction) = (value.unsigned_abs() / 10u128.pow(scale), value.unsigned_abs() % 10u128.pow(scale));
         let mut fraction = fraction * 10u128.pow(scale.next_multiple_of(4) - scale);
         let mut behind = Vec::new();
-        for _ in 0..scale.next_multiple_of(4) / 4 {
+        for _ in 0..scale.div_ceil(4) {
             behind.insert(0, (fraction % 10_000) as u16);
             fraction /= 10_000;
         }
