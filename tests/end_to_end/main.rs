@@ -12,4 +12,5 @@ mod demo;
 mod examples;
 mod leak;
 mod quality;
+mod s3;
 mod support;

@@ -18,8 +18,8 @@ def main(lake):
     counts = {}
     for folder in sorted(pathlib.Path(lake, "tables").iterdir()):
         table = DeltaTable(str(folder))
-        files = [urllib.parse.unquote(urllib.parse.urlparse(uri).path) if uri.startswith("file:") else uri
-                 for uri in table.file_uris()]
+        paths = [urllib.parse.urlparse(uri).path if uri.startswith("file:") else uri for uri in table.file_uris()]
+        files = [path if pathlib.Path(path).exists() else urllib.parse.unquote(path) for path in paths]
         by_log = table.to_pyarrow_table().num_rows if hasattr(table, "to_pyarrow_table") else sum(
             batch.num_rows for batch in table.to_pyarrow_dataset().to_batches())
         by_duckdb = sum(duckdb.execute("select count(*) from read_parquet(?)", [file]).fetchall()[0][0] for file in files)

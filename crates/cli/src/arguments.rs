@@ -64,6 +64,8 @@ pub enum Command {
     Quality(QualityArguments),
     /// List the newest runs and how they ended
     Runs(RunsArguments),
+    /// Delete old generations that no recent version of a table needs
+    Vacuum(VacuumArguments),
 }
 
 /// `lakegate demo`
@@ -229,6 +231,26 @@ pub struct RunsArguments {
     /// How many, newest first
     #[arg(short = 'n', long, default_value_t = 20)]
     pub limit: usize,
+}
+
+/// `lakegate vacuum`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate vacuum --dry-run                       what would go
+  lakegate vacuum orders clicks --retain 2d
+
+A version that is older than the retention time can no longer be read afterwards. The newest one always can.")]
+pub struct VacuumArguments {
+    /// Only these tables
+    #[arg(value_name = "TABLE")]
+    pub tables: Vec<String>,
+    /// Keep what was published within this time: 90m, 12h, 7d [default: retain under [lake], else 7d]
+    #[arg(long, value_name = "TIME")]
+    pub retain: Option<String>,
+    /// Say what would be deleted, and delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

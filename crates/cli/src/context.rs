@@ -1,13 +1,14 @@
 //! What commands make of the global options: the project, its lake, its jobs.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
-use lakegate_contract::{Contract, Error, Result};
+use lakegate_contract::{Contract, Error, Result, Treatment};
 use lakegate_lake::Lake;
 use lakegate_pipeline::{JobContext, JobFile, Project, Source};
-use lakegate_quality::{Ruleset, check, parse};
+use lakegate_quality::{RowRules, Ruleset, check, parse};
 
 use crate::arguments::GlobalArguments;
 use crate::sources;
@@ -46,7 +47,7 @@ pub fn relative(error: Error, root: &std::path::Path) -> Error {
 
 /// The project's lake.
 pub fn lake(project: &Project) -> Result<Lake> {
-    Lake::open(&project.lake_location()?)
+    Lake::open_with(&project.lake_location()?, &project.bucket_options()?)
 }
 
 /// The ruleset of a job's table, parsed and checked against the table's contract.
@@ -55,7 +56,15 @@ pub fn ruleset(project: &Project, job: &JobFile) -> Result<(Option<Ruleset>, Vec
     let shown = path.strip_prefix(&project.root).unwrap_or(&path).display().to_string();
     let ruleset = parse(&text, &shown)?;
     let contract = project.contract(&job.definition.table)?;
-    let problems = check(&ruleset, &table_schema(&contract), None);
+    let mut problems = check(&ruleset, &table_schema(&contract), None);
+    if problems.is_empty() {
+        // Row rules are judged before partition columns are made.
+        problems.extend(RowRules::compile(&ruleset, contract.published_schema()).err().map(|e| {
+            e.help(
+                "a rule for single rows cannot name a partition column that a function makes; with a threshold it can",
+            )
+        }));
+    }
     Ok((Some(ruleset), problems))
 }
 
@@ -68,6 +77,17 @@ pub fn table_schema(contract: &Contract) -> Schema {
         }
     }
     Schema::new(fields)
+}
+
+/// The keys that a contract's treatments need.
+fn key_names(contract: &Contract) -> BTreeSet<&str> {
+    contract
+        .published_columns()
+        .filter_map(|column| match &column.treatment {
+            Treatment::Hmac { key, .. } => Some(key.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// A job ready to run.
@@ -83,13 +103,14 @@ pub fn job(project: &Project, lake: &Lake, name: &str) -> Result<(JobContext, Ar
         return Err(problem);
     }
     let source = sources::build(project, file, &contract)?;
+    let keys = project.keys(&key_names(&contract))?;
     let context = JobContext {
         definition: file.definition.clone(),
         job_text: file.text().to_owned(),
         contract,
         ruleset,
         time_zone: project.time_zone,
-        keys: project.keys()?,
+        keys,
         lake: lake.clone(),
         workers: project.workers(),
         memory_limit: project.memory_limit(),

@@ -77,5 +77,6 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Query(query) => commands::query::run(query, global).await,
         Command::Quality(quality) => commands::quality::run(quality, global.json).await,
         Command::Runs(runs) => commands::runs::run(runs, global).await,
+        Command::Vacuum(vacuum) => commands::vacuum::run(vacuum, global).await,
     }
 }

@@ -13,9 +13,13 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
 use serde::{Deserialize, Serialize};
 
-use crate::table::{file_key, live_files};
+use crate::table::{file_key, live_files, newest_run, sequence_of};
 use crate::writer::{Staged, StagedFile, WriteMode};
 use crate::{KilledRun, Lake, RunId, RunInfo, failure};
+
+/// On a bucket a run has no lock that would tell its death: older than this, it counts as dead. AWS ends a Lambda function
+/// after 15 minutes and a Glue job after at most 7 days; the fence keeps a longer one from doing harm.
+const ABANDONED_AFTER: chrono::Duration = chrono::Duration::hours(6);
 
 /// What an append is about to put in place.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,8 +47,12 @@ impl Lake {
         self.write_intent(staged, intended).await?;
         for file in &files {
             let target = file_key(self, staged.table(), &file.relative)?;
-            match self.store().copy_if_not_exists(&file.location, &target).await {
-                // Put there by an earlier attempt of this run: its name holds the run's own ULID.
+            // The name holds the run's own ULID: what is there already was put there by an earlier attempt of this run.
+            let placed = match self.folder() {
+                Some(_) => self.store().copy_if_not_exists(&file.location, &target).await,
+                None => self.store().copy(&file.location, &target).await,
+            };
+            match placed {
                 Ok(()) | Err(object_store::Error::AlreadyExists { .. }) => {}
                 Err(error) => return Err(failure::store(&error, target.to_string())),
             }
@@ -71,13 +79,20 @@ impl Lake {
         self.key(&format!("system/intents/{table}/{run}.json"))
     }
 
-    /// Finishes or undoes what earlier runs of a table left between staging and commit. The caller holds the table's lock,
-    /// so none of them is still at work.
+    /// Finishes or undoes what earlier runs of a table left between staging and commit. On a local disk the caller holds the
+    /// table's lock, so none of them is still at work. On a bucket only runs of some age count as dead, and before anything of
+    /// theirs is deleted a commit of no files takes the number that they would need: should one wake up, it is refused.
     ///
     /// # Errors
     /// When the log or the staging folder cannot be read.
     pub async fn reconcile(&self, table: &TableName) -> Result<Vec<KilledRun>> {
-        for intent in self.intents(table).await? {
+        let (intents, open) = (self.intents(table).await?, self.open_runs(table).await?);
+        let others = intents.iter().map(|i| i.run).chain(open.iter().copied());
+        let dead: Vec<RunId> = others.filter(|run| self.is_dead(*run)).collect();
+        if dead.is_empty() || !self.fence(table).await? {
+            return Ok(Vec::new());
+        }
+        for intent in intents.into_iter().filter(|intent| dead.contains(&intent.run)) {
             if self.commit_of(table, intent.run).await?.is_none() {
                 tracing::info!(run = %intent.run, %table, "undoing an append that was never committed");
                 for file in &intent.files {
@@ -86,26 +101,54 @@ impl Lake {
             }
             self.clear_append(table, intent.run).await?;
         }
-        self.clear_abandoned(table).await
+        let open = open.into_iter().filter(|run| dead.contains(run)).collect();
+        self.clear_abandoned(table, open).await
+    }
+
+    /// Whether nobody can be at work on this run any more.
+    fn is_dead(&self, run: RunId) -> bool {
+        self.folder().is_some() || chrono::Utc::now() - run.began() > ABANDONED_AFTER
+    }
+
+    /// Takes the table's next number on a bucket, so that every run that was planned before is refused; `false` when that
+    /// did not succeed, and then nothing may be deleted.
+    async fn fence(&self, table: &TableName) -> Result<bool> {
+        if self.folder().is_some() {
+            return Ok(true);
+        }
+        let Some(delta) = self.load(table, None).await? else { return Ok(false) };
+        let version = crate::table::version_of(&delta)?;
+        let Some((_, before)) = newest_run(&delta.log_store(), version, None).await? else { return Ok(false) };
+        let sequence = sequence_of(&delta, table).await? + 1;
+        let fence = RunInfo { sequence, rows: 0, ..before };
+        tracing::info!(%table, sequence, "fencing off runs that were abandoned");
+        match crate::publish::commit_nothing(&delta, &fence).await {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                tracing::warn!(%table, %error, "abandoned runs could not be fenced off; their files stay");
+                Ok(false)
+            }
+        }
+    }
+
+    pub(crate) async fn open_runs(&self, table: &TableName) -> Result<Vec<RunId>> {
+        let place = self.key(&format!("system/open/{table}"))?;
+        let listed: object_store::Result<Vec<Path>> =
+            self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
+        let keys = listed.map_err(|e| failure::store(&e, place.to_string()))?;
+        Ok(keys.iter().filter_map(|key| serde_json::from_value(key.filename()?.into()).ok()).collect())
     }
 
     /// Deletes generations that no commit names, left by killed runs of this table.
-    async fn clear_abandoned(&self, table: &TableName) -> Result<Vec<KilledRun>> {
+    async fn clear_abandoned(&self, table: &TableName, runs: Vec<RunId>) -> Result<Vec<KilledRun>> {
         let mut killed = Vec::new();
-        if self.folder().is_none() {
-            return Ok(killed);
-        }
-        let place = self.key(&format!("system/open/{table}"))?;
-        let listed: object_store::Result<Vec<_>> =
-            self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
-        for key in listed.map_err(|e| failure::store(&e, place.to_string()))? {
-            let Some(run) = key.filename().and_then(|name| serde_json::from_value(name.into()).ok()) else { continue };
+        for run in runs {
             let commit = self.commit_of(table, run).await?;
             match &commit {
                 Some(_) => self.clear_append(table, run).await?,
                 None => self.discard_run(table, run).await?,
             }
-            self.delete(&key).await?;
+            self.note_closed(table, run).await?;
             let (published_version, rows) = commit.map_or((None, None), |(v, info)| (Some(v), Some(info.rows)));
             killed.push(KilledRun { run, published_version, rows });
         }
@@ -118,7 +161,7 @@ impl Lake {
         let log = delta.log_store();
         let mut version = delta.version();
         while let Some(current) = version {
-            match crate::table::newest_run(&log, current, None).await? {
+            match newest_run(&log, current, None).await? {
                 Some((found, info)) if info.run == run => return Ok(Some((found, info))),
                 // Runs are sorted by time: what was committed before it began cannot be its own.
                 Some((_, info)) if info.run < run => return Ok(None),

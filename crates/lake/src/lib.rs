@@ -9,6 +9,7 @@
 //! ```
 
 mod append;
+mod bucket;
 mod durable_local;
 mod failure;
 mod key;
@@ -21,8 +22,10 @@ mod run;
 mod statistics;
 mod system;
 mod table;
+mod vacuum;
 mod writer;
 
+pub use bucket::BucketOptions;
 pub use key::{decode_partition_segment, encode_partition_segment};
 pub use location::Lake;
 pub use lock::TableLock;
@@ -30,6 +33,7 @@ pub use publish::Published;
 pub use quarantine::{QuarantineSummary, QuarantineWriter, RejectedRecord};
 pub use run::{KilledRun, RunId, RunInfo};
 pub use table::{Head, LiveFile};
+pub use vacuum::Vacuumed;
 pub use writer::{Staged, StagedFile, StagedWriter, WriteMode, WriterOptions};
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_contract::{Error, Result, TableName};
-use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
+use crate::bucket::{self, BucketOptions};
 use crate::durable_local::DurableLocal;
 use crate::failure;
 
@@ -29,9 +29,20 @@ impl Lake {
     /// # Errors
     /// When the location is neither, or the folder cannot be made.
     pub fn open(location: &str) -> Result<Self> {
+        Self::open_with(location, &BucketOptions::default())
+    }
+
+    /// Opens `location` as [`Lake::open`] does; `options` count for a bucket.
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub fn open_with(location: &str, options: &BucketOptions) -> Result<Self> {
         match location.split_once("://") {
             None => Self::open_folder(location),
-            Some(("s3", rest)) => Self::open_bucket(location, rest),
+            Some(("s3", rest)) => {
+                let (store, prefix) = bucket::open(location, rest, options)?;
+                Ok(Self { location: location.to_owned(), store, prefix, folder: None })
+            }
             Some((scheme, _)) => Err(Error::usage(format!("a lake cannot be at a `{scheme}://` location"))
                 .expected("a folder's path, or s3://bucket/prefix")),
         }
@@ -44,20 +55,6 @@ impl Lake {
             .map_err(|_| Error::usage("the folder's path cannot be used").at(location).expected("a path in UTF-8"))?;
         let store = Arc::new(DurableLocal::new());
         Ok(Self { location: location.to_owned(), store, prefix, folder: Some(folder) })
-    }
-
-    fn open_bucket(location: &str, rest: &str) -> Result<Self> {
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let bad = |found: &str| Error::usage(found.to_owned()).at(location).expected("s3://bucket/prefix");
-        if bucket.is_empty() {
-            return Err(bad("the bucket's name is missing"));
-        }
-        let store = AmazonS3Builder::from_env()
-            .with_bucket_name(bucket)
-            .build()
-            .map_err(|e| bad("the bucket cannot be used").caused_by(e))?;
-        let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|_| bad("the prefix is not a key"))?;
-        Ok(Self { location: location.to_owned(), store: Arc::new(store), prefix, folder: None })
     }
 
     /// The location as it was given.
@@ -150,8 +147,17 @@ impl Lake {
 
     async fn delete_objects(&self, keys: object_store::Result<Vec<Path>>, place: &Path) -> Result<()> {
         let keys = keys.map_err(|e| failure::store(&e, place.to_string()))?;
-        for key in keys {
-            self.delete(&key).await?;
+        self.delete_all(keys).await
+    }
+
+    /// Deletes objects, on a bucket many with one request; those that are gone already are fine.
+    pub(crate) async fn delete_all(&self, keys: Vec<Path>) -> Result<()> {
+        let mut deleted = self.store.delete_stream(futures::stream::iter(keys.into_iter().map(Ok)).boxed());
+        while let Some(result) = deleted.next().await {
+            match result {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(failure::store(&error, self.location.clone())),
+            }
         }
         Ok(())
     }

@@ -211,6 +211,19 @@ async fn commit(
     Ok(finalized.version())
 }
 
+/// A commit without files, which takes a number: see [`Lake::reconcile`].
+pub(crate) async fn commit_nothing(delta: &DeltaTable, info: &RunInfo) -> std::result::Result<u64, DeltaTableError> {
+    let metadata = HashMap::from([("lakegate".to_owned(), serde_json::to_value(info)?)]);
+    let properties = CommitProperties::default()
+        .with_metadata(metadata)
+        .with_max_retries(0)
+        .with_application_transaction(Transaction::new(APPLICATION, info.sequence));
+    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+    let finalized =
+        CommitBuilder::from(properties).build(Some(delta.snapshot()?), delta.log_store(), operation).await?;
+    Ok(finalized.version())
+}
+
 fn actions(delta: &DeltaTable, staged: &Staged, files: &[StagedFile]) -> Result<Vec<Action>> {
     let place = staged.table().to_string();
     let now = chrono::Utc::now().timestamp_millis();

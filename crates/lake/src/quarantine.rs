@@ -7,13 +7,13 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use lakegate_contract::{Contract, Error, Result};
 use lakegate_redaction::CleanBatch;
-use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use tokio::sync::Mutex;
 
+use crate::writer::{Writer, sink_at};
 use crate::{Lake, RunId, failure};
 
 /// Rows after which a row group is written.
@@ -59,7 +59,7 @@ pub struct QuarantineWriter {
 
 #[derive(Default)]
 struct Open {
-    writer: Option<(Path, AsyncArrowWriter<BufWriter>)>,
+    writer: Option<(Path, Writer)>,
     rows: u64,
     rejected: u64,
 }
@@ -147,6 +147,14 @@ impl QuarantineWriter {
         Ok(QuarantineSummary { rows: open.rows, rejected: open.rejected, path })
     }
 
+    /// Deletes the file after [`Self::finish`].
+    ///
+    /// # Errors
+    /// When it cannot be deleted.
+    pub async fn discard(&self) -> Result<()> {
+        self.lake.delete(&self.lake.key(&self.relative)?).await
+    }
+
     async fn append(&self, open: &mut Open, columns: Vec<ArrayRef>) -> Result<()> {
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .map_err(|_| Error::bug("quarantined rows do not have the table's schema"))?;
@@ -162,9 +170,9 @@ impl QuarantineWriter {
         Ok(())
     }
 
-    fn create(&self) -> Result<(Path, AsyncArrowWriter<BufWriter>)> {
+    fn create(&self) -> Result<(Path, Writer)> {
         let location = self.lake.key(&self.relative)?;
-        let sink = BufWriter::new(self.lake.store(), location.clone());
+        let sink = sink_at(&self.lake, &location)?;
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
         let writer = AsyncArrowWriter::try_new(sink, Arc::clone(&self.schema), Some(properties))
             .map_err(|e| failure::parquet(&e, location.to_string()))?;

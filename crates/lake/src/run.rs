@@ -29,6 +29,12 @@ impl RunId {
     }
 }
 
+impl From<Ulid> for RunId {
+    fn from(ulid: Ulid) -> Self {
+        Self(ulid)
+    }
+}
+
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -63,9 +63,26 @@ impl Lake {
     /// # Errors
     /// When the log cannot be read.
     pub async fn head(&self, table: &TableName) -> Result<Option<Head>> {
-        let Some(delta) = self.load(table, None).await? else { return Ok(None) };
-        let version = version_of(&delta)?;
-        let sequence = sequence_of(&delta, table).await?;
+        match self.load(table, None).await? {
+            Some(delta) => self.head_of(&delta, table).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The newest version of the contract's table, once its published schema is known to take what the contract declares:
+    /// before anything is read for it.
+    ///
+    /// # Errors
+    /// [`Class::Usage`](lakegate_contract::Class::Usage) when a column's type or the partition columns differ.
+    pub async fn head_for(&self, contract: &Contract, mode: WriteMode) -> Result<Option<Head>> {
+        let Some(delta) = self.load(contract.table(), None).await? else { return Ok(None) };
+        schema_change(&delta, contract, mode).map_err(|e| e.within(format!("schemas/{}.toml", contract.table())))?;
+        self.head_of(&delta, contract.table()).await.map(Some)
+    }
+
+    async fn head_of(&self, delta: &DeltaTable, table: &TableName) -> Result<Head> {
+        let version = version_of(delta)?;
+        let sequence = sequence_of(delta, table).await?;
         let run = newest_run(&delta.log_store(), version, None).await?.map(|(_, info)| info);
         if run.is_none() && sequence > 0 {
             return Err(Error::unavailable("the log no longer has the commit of the last run")
@@ -75,18 +92,7 @@ impl Lake {
                     "restore the deleted entries of _delta_log; without them the next run would load everything twice",
                 ));
         }
-        Ok(Some(Head { version, run, sequence, files: live_files(&delta, &self.place(table))? }))
-    }
-
-    /// Says whether a table's published schema can take what the contract declares, before anything is read for it.
-    ///
-    /// # Errors
-    /// [`Class::Usage`](lakegate_contract::Class::Usage) when a column's type or the partition columns differ.
-    pub async fn check_contract(&self, contract: &Contract, mode: WriteMode) -> Result<()> {
-        match self.load(contract.table(), None).await? {
-            Some(delta) => schema_change(&delta, contract, mode).map(drop),
-            None => Ok(()),
-        }
+        Ok(Head { version, run, sequence, files: live_files(delta, &self.place(table))? })
     }
 
     pub(crate) fn place(&self, table: &TableName) -> String {
@@ -140,6 +146,8 @@ impl Lake {
             .with_commit_properties(CommitProperties::default().with_max_retries(0))
             // How far the last run has read stands in its log entry.
             .with_configuration_property(TableProperty::EnableExpiredLogCleanup, Some("false"))
+            // Every load reads the entries since the last checkpoint: one request each on a bucket.
+            .with_configuration_property(TableProperty::CheckpointInterval, Some("10"))
             .with_columns(schema.fields().cloned())
             .with_partition_columns(contract.partition_by().iter().map(|f| f.name.to_string()));
         if let Some(description) = contract.description() {

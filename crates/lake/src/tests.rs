@@ -380,6 +380,31 @@ async fn a_commit_that_may_still_arrive_is_said_to_be_unknown() {
 }
 
 #[tokio::test]
+async fn vacuuming_keeps_what_the_retention_time_needs() {
+    let (_folder, lake) = lake();
+    let table = contract().table().clone();
+    load(&lake, WriteMode::Replace, 1, &NASTY).await.unwrap();
+    load(&lake, WriteMode::Append, 2, &[(10, Some("서울 강남"))]).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let between = chrono::Utc::now();
+    let folder = lake.folder().unwrap().join("tables/places");
+    load(&lake, WriteMode::Replace, 3, &[(1, Some("a/b"))]).await.unwrap();
+    // The version that was the newest at that time is still needed.
+    assert_eq!(lake.vacuum(&table, between, false).await.unwrap().files, 0);
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let now = chrono::Utc::now();
+    let staged = stage(&lake, WriteMode::Replace, RunId::new(), &[(5, Some("x"))]).await.unwrap();
+    let would = lake.vacuum(&table, now, true).await.unwrap();
+    assert_eq!((would.files, parquet_files(&folder)), (10, 12));
+    let vacuumed = lake.vacuum(&table, now, false).await.unwrap();
+    assert_eq!((&vacuumed, vacuumed.oldest_version), (&would, 3));
+    // What a run has staged meanwhile stays, and can be published.
+    lake.publish(&staged, &info(RunId::new(), 4)).await.unwrap();
+    assert_eq!(rows(&lake).await, owned(&[(5, Some("x"))]));
+    assert_eq!(parquet_files(&folder), 2);
+}
+
+#[tokio::test]
 async fn columns_may_come_and_may_not_change_their_type() {
     let (_folder, lake) = lake();
     load(&lake, WriteMode::Replace, 1, &[(1, Some("a"))]).await.unwrap();

@@ -1,7 +1,6 @@
 //! Files of a project that a pattern names, pinned.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -110,24 +109,35 @@ pub struct NewFiles {
 struct Known {
     /// Size and time of change: while these are the same, the file is not read again to compare it.
     version: String,
-    /// SHA-256 of the content.
+    /// BLAKE3 of the content.
     digest: String,
+    /// Whether it was left out as a copy of another: should it change, it is a new file.
+    #[serde(default)]
+    copy: bool,
 }
 
 /// Leaves out the files that the bookmark of the last published run names, and copies: a file is known by what it holds, so
-/// one that was touched, renamed or copied is not read twice. Two empty files are no copies.
+/// one that was touched, renamed or copied is not read twice. Two empty files are no copies, nor are two whose names mean
+/// different things to the source, as `meaning` says.
 ///
 /// # Errors
 /// When a file that was published holds something else now: reading it again would publish its unchanged rows twice. When
 /// a file cannot be read.
-pub fn new_files(since: Option<&Bookmark>, files: Vec<InputFile>) -> Result<NewFiles> {
+pub fn new_files(
+    since: Option<&Bookmark>,
+    files: Vec<InputFile>,
+    meaning: impl Fn(&str) -> Option<String>,
+) -> Result<NewFiles> {
     let mut known: BTreeMap<String, Known> = match since {
         None => BTreeMap::new(),
         Some(bookmark) => serde_json::from_value(bookmark.0.clone())
             .map_err(|_| Error::bug("the bookmark of the last run is not one of files"))?,
     };
-    let mut holders: HashMap<String, String> =
-        known.iter().map(|(name, known)| (known.digest.clone(), name.clone())).collect();
+    let mut holders: HashMap<(String, Option<String>), String> = known
+        .iter()
+        .filter(|(_, known)| !known.copy)
+        .map(|(name, known)| ((known.digest.clone(), meaning(name)), name.clone()))
+        .collect();
     let (mut unread, mut notices, mut identity) = (Vec::new(), Vec::new(), Sha256::new());
     for file in files {
         let (name, version) = (&file.object.name, &file.object.version);
@@ -140,17 +150,16 @@ pub fn new_files(since: Option<&Bookmark>, files: Vec<InputFile>) -> Result<NewF
                 same.version = version.clone();
                 continue;
             }
-            Some(_) => return Err(changed(name)),
-            None => {}
+            Some(other) if !other.copy => return Err(changed(name)),
+            _ => {}
         }
-        known.insert(name.clone(), Known { version: version.clone(), digest: digest.clone() });
-        match holders.get(&digest) {
-            Some(other) if file.object.bytes != Some(0) => {
-                notices.push(format!("{name} was not read: it is a copy of {other}"));
-                continue;
-            }
-            _ => holders.insert(digest.clone(), name.clone()),
-        };
+        let holder = holders.get(&(digest.clone(), meaning(name))).filter(|_| file.object.bytes != Some(0));
+        known.insert(name.clone(), Known { version: version.clone(), digest: digest.clone(), copy: holder.is_some() });
+        if let Some(other) = holder {
+            notices.push(format!("{name} was not read: it is a copy of {other}"));
+            continue;
+        }
+        holders.insert((digest.clone(), meaning(name)), name.clone());
         for text in [name, &digest] {
             identity.update((text.len() as u64).to_le_bytes());
             identity.update(text.as_bytes());
@@ -163,15 +172,9 @@ pub fn new_files(since: Option<&Bookmark>, files: Vec<InputFile>) -> Result<NewF
 
 fn digest_of(path: &Path, name: &str) -> Result<String> {
     let unreadable = |e: std::io::Error| Error::bad_input(format!("the file cannot be read: {}", e.kind())).at(name);
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut chunk).map_err(unreadable)? {
-            0 => return Ok(hexadecimal(hash)),
-            read => hash.update(chunk.get(..read).unwrap_or_default()),
-        }
-    }
+    let mut hash = blake3::Hasher::new();
+    hash.update_reader(std::fs::File::open(path).map_err(unreadable)?).map_err(unreadable)?;
+    Ok(hash.finalize().to_hex().to_string())
 }
 
 fn hexadecimal(hash: Sha256) -> String {
@@ -273,19 +276,26 @@ mod tests {
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         let all = || matching_files(folder.path(), "*").unwrap();
         write("a", "one");
-        let first = new_files(None, all()).unwrap();
+        let first = new_files(None, all(), |_| None).unwrap();
         assert_eq!(first.files.len(), 1);
         write("b", "two");
-        let second = new_files(Some(&first.bookmark), all()).unwrap();
+        let second = new_files(Some(&first.bookmark), all(), |_| None).unwrap();
         assert_eq!(second.files.iter().map(|f| f.object.name.as_str()).collect::<Vec<_>>(), ["b"]);
         std::thread::sleep(std::time::Duration::from_millis(5));
         write("b", "two");
         write("a copy", "one");
-        let third = new_files(Some(&second.bookmark), all()).unwrap();
+        let third = new_files(Some(&second.bookmark), all(), |_| None).unwrap();
         assert!(third.files.is_empty());
         assert_eq!(third.notices, ["a copy was not read: it is a copy of a"]);
+        write("a copy", "three, which is new");
+        let fourth = new_files(Some(&third.bookmark), all(), |_| None).unwrap();
+        assert_eq!(fourth.files.iter().map(|f| f.object.name.as_str()).collect::<Vec<_>>(), ["a copy"]);
+        write("again", "one");
+        let meant = new_files(Some(&fourth.bookmark), all(), |name| Some(name.to_owned())).unwrap();
+        assert_eq!(meant.files.len(), 1, "another meaning makes another input");
+        std::fs::remove_file(folder.path().join("again")).unwrap();
         write("a", "longer");
-        assert!(new_files(Some(&third.bookmark), all()).err().unwrap().place().unwrap().ends_with('a'));
+        assert!(new_files(Some(&fourth.bookmark), all(), |_| None).err().unwrap().place().unwrap().ends_with('a'));
     }
 
     #[test]

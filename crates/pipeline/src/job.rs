@@ -1,6 +1,7 @@
 //! Jobs: `jobs/<job>.toml`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lakegate_contract::{Error, JobName, Result, TableName, load_document, parse_document};
 use serde::Deserialize;
@@ -87,7 +88,7 @@ impl JobFile {
             check_schedule(schedule).map_err(|e| e.at(&file))?;
         }
         if let Some(duration) = &document.max_duration {
-            check_duration(duration).map_err(|e| e.at(&file))?;
+            parse_duration(duration).map_err(|e| e.within(&file))?;
         }
         let definition = JobDefinition {
             table: match document.table {
@@ -127,14 +128,26 @@ impl JobFile {
     }
 }
 
-fn check_duration(text: &str) -> Result<()> {
+/// A time such as `90s`, `10m`, `2h` or `7d`.
+///
+/// # Errors
+/// When it is none, or nothing.
+pub fn parse_duration(text: &str) -> Result<Duration> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text.get(digits.len()..).unwrap_or_default();
-    if digits.parse::<u32>().is_ok_and(|n| n > 0) && matches!(unit, "s" | "m" | "h" | "d") {
-        return Ok(());
+    let seconds: u64 = match text.get(digits.len()..) {
+        Some("s") => 1,
+        Some("m") => 60,
+        Some("h") => 3600,
+        Some("d") => 86_400,
+        _ => 0,
+    };
+    match digits.parse::<u32>() {
+        Ok(count) if count > 0 && seconds > 0 => Ok(Duration::from_secs(u64::from(count) * seconds)),
+        _ => {
+            Err(Error::usage(format!("`{text}` is not a time"))
+                .expected("for example \"90s\", \"10m\", \"2h\" or \"7d\""))
+        }
     }
-    Err(Error::usage(format!("max_duration `{text}` is not a duration"))
-        .expected("for example \"90s\", \"10m\" or \"2h\""))
 }
 
 fn check_schedule(schedule: &str) -> Result<()> {

@@ -17,7 +17,7 @@ pub mod testing;
 pub mod text;
 
 pub use gate::{BadRowLimit, Gate, GuardMode, RowMode};
-pub use job::{JobDefinition, JobFile, LoadMode};
+pub use job::{JobDefinition, JobFile, LoadMode, parse_duration};
 pub use order::{in_order, run_in_order};
 pub use progress::{Phase, Progress, Silent};
 pub use project::{Declared, Project};

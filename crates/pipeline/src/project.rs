@@ -1,15 +1,17 @@
 //! A project: the folder with `lakegate.toml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use lakegate_contract::{Contract, Error, Result, TableName, load_document, suggest};
+use lakegate_lake::BucketOptions;
 use lakegate_redaction::{KeyRing, Secret};
 use serde::Deserialize;
 
-use crate::{JobDefinition, JobFile};
+use crate::{JobDefinition, JobFile, parse_duration};
 
 /// The file that makes a folder a project.
 const PROJECT_FILE: &str = "lakegate.toml";
@@ -62,8 +64,9 @@ struct Overrides {
 #[serde(deny_unknown_fields)]
 struct Lake {
     location: String,
-    #[serde(default)]
-    #[expect(dead_code, reason = "read for its form; generations are kept until vacuuming exists")]
+    region: Option<String>,
+    endpoint: Option<String>,
+    kms_key: Option<String>,
     retain: Option<String>,
 }
 
@@ -92,6 +95,8 @@ struct Run {
 #[derive(Debug)]
 struct Settings {
     lake: String,
+    bucket: BucketOptions,
+    retain: Duration,
     connections: BTreeMap<String, Connection>,
     keys: BTreeMap<String, Key>,
     parallel_jobs: usize,
@@ -218,6 +223,20 @@ impl Project {
         Ok(self.root.join(location).display().to_string())
     }
 
+    /// What the lake's bucket needs besides its name.
+    ///
+    /// # Errors
+    /// When it names a variable that is not set.
+    pub fn bucket_options(&self) -> Result<BucketOptions> {
+        let resolved = |text: &Option<String>| text.as_deref().map(resolve).transpose();
+        let bucket = &self.settings.bucket;
+        Ok(BucketOptions {
+            region: resolved(&bucket.region)?,
+            endpoint: resolved(&bucket.endpoint)?,
+            kms_key: resolved(&bucket.kms_key)?,
+        })
+    }
+
     /// The connection URLs of the project. A variable that is not set is told when its connection is used: then the value is
     /// absent here.
     pub fn connections(&self) -> BTreeMap<String, Result<Secret>> {
@@ -232,13 +251,14 @@ impl Project {
         }
     }
 
-    /// The keys of the project.
+    /// The keys of the project that `wanted` names: a job needs no others. A name that is not declared is told by who asks the
+    /// ring for it.
     ///
     /// # Errors
     /// When a key's variable is not set, its file cannot be read, or it is too short.
-    pub fn keys(&self) -> Result<KeyRing> {
+    pub fn keys(&self, wanted: &BTreeSet<&str>) -> Result<KeyRing> {
         let mut ring = KeyRing::new();
-        for (name, key) in &self.settings.keys {
+        for (name, key) in self.settings.keys.iter().filter(|(name, _)| wanted.contains(name.as_str())) {
             let place = || format!("[keys.{name}] in lakegate.toml");
             let secret = match (&key.value, &key.file) {
                 (Some(value), None) => resolve(value).map_err(|e| e.at(place()))?,
@@ -252,6 +272,11 @@ impl Project {
             ring.insert(name, &Secret::new(secret))?;
         }
         Ok(ring)
+    }
+
+    /// How long generations are kept that a newer one has replaced.
+    pub fn retain(&self) -> Duration {
+        self.settings.retain
     }
 
     /// How many jobs may run at once.
@@ -287,6 +312,7 @@ pub struct Declared<'a> {
 fn settings(document: ProjectDocument, env: Option<&str>) -> Result<Settings> {
     const DEFAULT_MEMORY: usize = 256 << 20;
     const LEAST_MEMORY: usize = 16 << 20;
+    const DEFAULT_RETAIN: Duration = Duration::from_secs(7 * 86_400);
     let overrides = match env {
         None => Overrides::default(),
         Some(name) => document.env.get(name).cloned().ok_or_else(|| {
@@ -306,7 +332,10 @@ fn settings(document: ProjectDocument, env: Option<&str>) -> Result<Settings> {
     if memory_limit < LEAST_MEMORY {
         return Err(Error::usage("[run] memory_limit is too small to work with").expected("at least \"16MB\""));
     }
-    let lake = overrides.lake.unwrap_or(document.lake).location;
+    let chosen = overrides.lake.unwrap_or(document.lake);
+    let bucket = BucketOptions { region: chosen.region, endpoint: chosen.endpoint, kms_key: chosen.kms_key };
+    let lake = chosen.location;
+    let retain = chosen.retain.as_deref().map(parse_duration).transpose()?.unwrap_or(DEFAULT_RETAIN);
     let foreign = lake.split_once("://").is_some_and(|(scheme, _)| scheme != "s3");
     if lake.trim().is_empty() || foreign {
         return Err(Error::usage(format!("[lake] location = \"{lake}\" is no place for a lake"))
@@ -315,6 +344,8 @@ fn settings(document: ProjectDocument, env: Option<&str>) -> Result<Settings> {
     let cores = std::thread::available_parallelism().map_or(1, Into::into);
     Ok(Settings {
         lake,
+        bucket,
+        retain,
         connections: document.connections.into_iter().chain(overrides.connections).collect(),
         keys: document.keys.into_iter().chain(overrides.keys).collect(),
         parallel_jobs: run.parallel_jobs.unwrap_or(cores).max(1),

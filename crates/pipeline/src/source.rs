@@ -147,4 +147,10 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When it cannot be opened, or is no longer what the plan pinned; the stream gives later errors.
     async fn open(&self, split: &Split) -> Result<ItemStream>;
+
+    /// Columns that were met while reading and that the contract does not name, for sources that cannot know them when they
+    /// plan.
+    fn met_unread(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

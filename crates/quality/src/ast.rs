@@ -24,14 +24,13 @@ impl Ruleset {
         &self.text
     }
 
-    /// The aliases of the other datasets that its rules name.
+    /// The aliases of the other datasets that its rules name, those in statements of CustomSql included.
     pub fn references(&self) -> BTreeSet<String> {
-        self.rules
-            .iter()
-            .flat_map(|rule| rule.node.leaves())
-            .filter_map(Leaf::reference)
-            .map(|(alias, _)| alias)
-            .collect()
+        let leaves = || self.rules.iter().flat_map(|rule| rule.node.leaves());
+        let stated = leaves().filter_map(Leaf::reference).map(|(alias, _)| alias);
+        let statements = leaves().filter(|leaf| leaf.name() == "CustomSql");
+        let queried = statements.flat_map(|leaf| crate::custom_sql::tables(leaf.column()));
+        stated.chain(queried).filter(|alias| alias != "primary").collect()
     }
 }
 

@@ -31,6 +31,17 @@ pub(crate) fn refuse_monsters(sql: &str) -> Result<()> {
     Ok(())
 }
 
+/// The tables that a statement names; none when it does not parse, which planning will tell.
+pub(crate) fn tables(sql: &str) -> Vec<String> {
+    if refuse_monsters(sql).is_err() {
+        return Vec::new();
+    }
+    let state = SessionContext::new().state();
+    let dialect = state.config().options().sql_parser.dialect;
+    let parsed = state.sql_to_statement(sql, &dialect).and_then(|statement| state.resolve_table_references(&statement));
+    parsed.map(|tables| tables.iter().map(|table| table.table().to_owned()).collect()).unwrap_or_default()
+}
+
 /// Plans a statement that may only read.
 pub(crate) async fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
     refuse_monsters(sql)?;

@@ -78,6 +78,12 @@ impl ParameterType {
         Ok(match self {
             ParameterType::String => format!("'{}'", value.replace('\'', "''")),
             ParameterType::Date => format!("DATE '{value}'"),
+            // A bare literal would be a double to one engine and a decimal to the other.
+            ParameterType::Decimal => {
+                let digits = value.bytes().filter(u8::is_ascii_digit).count().clamp(1, 38);
+                let scale = value.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+                format!("CAST({value} AS DECIMAL({digits},{scale}))")
+            }
             _ => value.to_owned(),
         })
     }

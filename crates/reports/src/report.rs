@@ -103,6 +103,10 @@ impl Report {
         if self.sql.is_empty() {
             return Err(Error::usage("the report has no SQL").expected("one SELECT below the header"));
         }
+        let repeated = |p: &&Parameter| self.parameters.iter().filter(|other| other.name == p.name).count() > 1;
+        if let Some(parameter) = self.parameters.iter().find(repeated) {
+            return Err(Error::usage(format!("parameter `{}` is declared twice", parameter.name)));
+        }
         let used = parameter::used(&self.sql);
         if let Some(name) = used.iter().find(|name| !self.parameters.iter().any(|p| p.name == **name)) {
             return Err(Error::usage(format!("parameter `:{name}` is not declared"))

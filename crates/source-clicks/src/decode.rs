@@ -258,11 +258,11 @@ impl ObjectDecoder {
 
 fn log_row<'a>(shape: &Shape, line: &'a [u8], row: &mut [Value<'a>]) -> std::result::Result<(), String> {
     let line = std::str::from_utf8(line).map_err(|_| "text that is not UTF-8".to_owned())?;
-    let mut fields =
+    let fields =
         access_log::parse(line, shape.format == LogFormat::Combined).map_err(|e| format!("malformed line: {e}"))?;
     for (index, (place, field)) in row.iter_mut().zip(&shape.log_fields).enumerate() {
         let (Some(data_type), Some(name)) = (shape.types.get(index), shape.columns.get(index)) else { continue };
-        let text = fields.get_mut(*field).and_then(Option::take);
+        let text = fields.get(*field).cloned().flatten();
         let misfit = |m| format!("column {name}: {m} where {data_type} was expected");
         *place = match text {
             None => Value::Null,
@@ -328,7 +328,7 @@ impl Shape {
         let columns = contract.published_columns().map(|c| c.name.to_string()).collect();
         let types = contract.published_columns().map(|c| c.data_type.clone()).collect();
         let log_fields = if format == LogFormat::Json { Vec::new() } else { log_fields(&contract)? };
-        let members = Members::of(&contract);
+        let members = Members::of(&contract)?;
         Ok(Self {
             contract,
             format,

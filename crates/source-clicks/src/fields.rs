@@ -1,6 +1,6 @@
 //! Where in an event each column stands: a tree of names made from the contract.
 
-use lakegate_contract::{Contract, DataType};
+use lakegate_contract::{Contract, DataType, Error, Result};
 
 /// A node of the tree: what to do with the members of an object.
 #[derive(Debug, Default)]
@@ -18,8 +18,8 @@ pub(crate) struct Field {
 /// What a member is for.
 #[derive(Debug)]
 pub(crate) enum Target {
-    /// The value of a column.
-    Column(usize, DataType),
+    /// The value of one or more columns.
+    Columns(Vec<(usize, DataType)>),
     /// An object with members that columns name.
     Members(Members),
     /// Declared and dropped: skipped.
@@ -28,24 +28,35 @@ pub(crate) enum Target {
 
 impl Members {
     /// The tree of a contract: `source = "utm.source"` names member `source` of object `utm`.
-    pub(crate) fn of(contract: &Contract) -> Self {
+    ///
+    /// # Errors
+    /// When a column is both a value and an object with members of its own.
+    pub(crate) fn of(contract: &Contract) -> Result<Self> {
         let mut root = Members::default();
         let mut index = 0;
         for column in contract.columns() {
             for path in &column.source {
                 let target = if column.is_published() {
-                    Target::Column(index, column.data_type.clone())
+                    Target::Columns(vec![(index, column.data_type.clone())])
                 } else {
                     Target::Dropped
                 };
-                root.insert(path, target);
+                if !root.insert(path, target) {
+                    return Err(Error::usage(format!(
+                        "column `{}` takes `{path}`, which is an object for others",
+                        column.name
+                    ))
+                    .at(format!("schemas/{}.toml", contract.table()))
+                    .expected("a source that is either a value or the beginning of others"));
+                }
             }
             index += usize::from(column.is_published());
         }
-        root
+        Ok(root)
     }
 
-    fn insert(&mut self, path: &str, target: Target) {
+    /// Adds a target; `false` when its place is taken by something of another form.
+    fn insert(&mut self, path: &str, target: Target) -> bool {
         let (name, rest) = match path.split_once('.') {
             Some((name, rest)) => (name, Some(rest)),
             None => (path, None),
@@ -53,18 +64,35 @@ impl Members {
         let position = self.fields.iter().position(|f| f.name == name);
         match (rest, position) {
             (None, None) => self.fields.push(Field { name: name.to_owned(), target }),
-            (None, Some(_)) => {}
+            (None, Some(position)) => {
+                let known = self.fields.get_mut(position).map(|field| &mut field.target);
+                return match (known, target) {
+                    (Some(Target::Columns(columns)), Target::Columns(more)) => {
+                        columns.extend(more);
+                        true
+                    }
+                    // The same value may be dropped under one name and published, treated, under another.
+                    (Some(known @ Target::Dropped), target @ Target::Columns(_)) => {
+                        *known = target;
+                        true
+                    }
+                    (Some(Target::Columns(_) | Target::Dropped), Target::Dropped) => true,
+                    _ => false,
+                };
+            }
             (Some(rest), None) => {
                 let mut members = Members::default();
                 members.insert(rest, target);
                 self.fields.push(Field { name: name.to_owned(), target: Target::Members(members) });
             }
             (Some(rest), Some(position)) => {
-                if let Some(Field { target: Target::Members(members), .. }) = self.fields.get_mut(position) {
-                    members.insert(rest, target);
-                }
+                return match self.fields.get_mut(position) {
+                    Some(Field { target: Target::Members(members), .. }) => members.insert(rest, target),
+                    _ => false,
+                };
             }
         }
+        true
     }
 
     /// The number of the member called `key`, looked for from `expected` on: events mostly keep their members' order.

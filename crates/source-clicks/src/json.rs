@@ -95,15 +95,20 @@ impl JsonDecoder<'_> {
         depth: usize,
     ) -> Parsed<()> {
         match members.fields.get(index).map(|f| &f.target) {
-            Some(Target::Column(column, data_type)) => {
-                let value = self.value(scanner, data_type, depth)?;
-                match (value, row.get_mut(*column)) {
-                    (Ok(value), Some(place)) => *place = value,
-                    (Err(misfit), _) => {
-                        let name = self.columns.get(*column).map_or("?", String::as_str);
-                        scanner.misfit(format!("column {name}: {misfit} where {data_type} was expected"));
+            Some(Target::Columns(columns)) => {
+                let start = scanner.at;
+                for (column, data_type) in columns {
+                    // The same text is read again for each column that wants it.
+                    scanner.at = start;
+                    let value = self.value(scanner, data_type, depth)?;
+                    match (value, row.get_mut(*column)) {
+                        (Ok(value), Some(place)) => *place = value,
+                        (Err(misfit), _) => {
+                            let name = self.columns.get(*column).map_or("?", String::as_str);
+                            scanner.misfit(format!("column {name}: {misfit} where {data_type} was expected"));
+                        }
+                        _ => {}
                     }
-                    _ => {}
                 }
                 Ok(())
             }

@@ -1,6 +1,6 @@
 //! Click logs as a source: a split an object.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -85,7 +85,7 @@ impl Source for ClicksSource {
     }
 
     async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
-        let new = new_files(since, matching_files(&self.environment.project_root, &self.config.files)?)?;
+        let new = new_files(since, matching_files(&self.environment.project_root, &self.config.files)?, |_| None)?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {
@@ -103,6 +103,10 @@ impl Source for ClicksSource {
         plan.bookmark = Some(new.bookmark);
         plan.objects = objects;
         Ok(plan)
+    }
+
+    fn met_unread(&self) -> Vec<String> {
+        self.shape.unread.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     async fn open(&self, split: &Split) -> Result<ItemStream> {

@@ -98,6 +98,41 @@ fn a_broken_record_is_one_rejection_and_swallows_nothing() {
 }
 
 #[test]
+fn one_member_may_fill_several_columns_and_an_object_is_no_value() {
+    let text = r#"columns = [
+        { name = "id", type = "bigint" },
+        { name = "id_text", source = "id", type = "string" },
+        { name = "user_email", source = "user.email", type = "string" },
+    ]"#;
+    let contract = Arc::new(Contract::parse(text, "schemas/clicks.toml").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("f"), "{\"id\":7,\"user\":null}\n{\"id\":8,\"user\":\"kim\"}\n").unwrap();
+    let source = Arc::new(source(folder.path(), LogFormat::Json, &contract, 4096));
+    let read = runtime().block_on(check_source(source, &contract)).unwrap();
+    assert_eq!(read.rows, ["7|7|NULL"]);
+    assert_eq!(read.rejected, ["f 21..42: member user: something else where an object was expected"]);
+    let twisted = text.replace("\"user.email\"", "\"id.email\"");
+    let contract = Arc::new(Contract::parse(&twisted, "schemas/clicks.toml").unwrap());
+    let config =
+        ClicksConfig { kind: "clicks".into(), files: "*".into(), format: LogFormat::Json, max_record_bytes: 4096 };
+    let environment = SourceEnvironment {
+        project_root: folder.path().to_path_buf(),
+        time_zone: chrono_tz::UTC,
+        connections: Default::default(),
+        batch_rows: 7,
+    };
+    assert_eq!(ClicksSource::new(config, contract, environment).err().unwrap().class(), Class::Usage);
+}
+
+#[test]
+fn a_record_that_is_too_long_is_rejected_wherever_it_ends() {
+    let long = format!("{{\"id\":1,\"page\":\"{}\"}}", "x".repeat(5000));
+    let read = read_json(format!("{long}\n{{\"id\":2}}").as_bytes());
+    assert_eq!((ids(&read), read.rejected.len()), (vec!["2".to_owned()], 1), "{:?}", read.rejected);
+    assert!(read.rejected[0].contains("max_record_bytes"));
+}
+
+#[test]
 fn rejections_say_where_and_why_and_not_what() {
     let read = read_json(b"{\"id\":1}\n{\"id\":\"hunter2\"}\n");
     assert_eq!(read.rejected, ["f 9..25: column id: text that is no whole number where bigint was expected"]);

@@ -20,8 +20,13 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 pub(crate) const EXAMPLES: &str =
     "a name such as 설문_2026Q1.xlsx, survey-2026-1Q.xlsx, Q1_2026.xlsx or 2026년 1분기.xlsx";
 
-/// `2026-Q1`; `None` when the name has no quarter.
-pub(crate) fn of_name(name: &str) -> Option<String> {
+/// `2026-Q1`: from the file's own name, else from the folders above it; `None` when neither has a quarter.
+pub(crate) fn of_name(path: &str) -> Option<String> {
+    let (folders, file) = path.rsplit_once('/').unwrap_or(("", path));
+    of_text(file).or_else(|| of_text(folders))
+}
+
+fn of_text(name: &str) -> Option<String> {
     let found = PATTERNS.iter().find_map(|pattern| pattern.captures(name))?;
     Some(format!("{}-Q{}", found.name("y")?.as_str(), found.name("q")?.as_str()))
 }
@@ -38,6 +43,8 @@ mod tests {
             assert_eq!(of_name(name).as_deref(), Some("2026-Q1"), "{name}");
         }
         assert_eq!(of_name("설문_2026.xlsx"), None);
+        assert_eq!(of_name("data/2025Q4/설문_2026Q1.xlsx").as_deref(), Some("2026-Q1"));
+        assert_eq!(of_name("data/2025Q4/설문.xlsx").as_deref(), Some("2025-Q4"));
         assert_eq!(of_name("2026Q5.xlsx"), None);
     }
 }

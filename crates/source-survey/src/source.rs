@@ -167,7 +167,7 @@ impl Source for SurveySource {
         let mut files = matching_files(&self.shared.environment.project_root, &self.shared.config.files)?;
         // Excel leaves such files beside open workbooks.
         files.retain(|f| !f.path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("~$")));
-        let new = new_files(since, files)?;
+        let new = new_files(since, files, quarter::of_name)?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {

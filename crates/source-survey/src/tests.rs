@@ -98,6 +98,18 @@ async fn a_grid_becomes_a_row_for_each_question() {
 }
 
 #[tokio::test]
+async fn a_respondent_with_a_bad_answer_is_rejected_as_a_whole() {
+    let folder = folder();
+    let config = CONFIG.split("[explode]").next().unwrap().to_owned()
+        + "[unpivot]\ncolumns = [\"만족도/배송\", \"만족도/가격\"]\n";
+    let contract = "columns = [{ name = \"r\", source = \"$row\", type = \"int\" }, { name = \"q\", source = \"$question\", type = \"string\" }, \
+        { name = \"s\", source = \"$score\", type = \"tinyint\" }]";
+    let read = read(folder.path(), &config, contract).await.unwrap();
+    assert_eq!((read.rows.len(), read.rejected.len()), (4, 1), "{read:?}");
+    assert!(!read.rows.iter().any(|row| row.starts_with("5|")), "{read:?}");
+}
+
+#[tokio::test]
 async fn what_is_missing_is_answered_with_what_there_is() {
     let folder = folder();
     let error = read(folder.path(), &CONFIG.replace("\"응답\"", "\"응답지\""), CONTRACT).await.unwrap_err();

@@ -270,21 +270,20 @@ impl<'a> Reader<'a> {
             .collect();
         let mut rows = RowsBuilder::new(&self.shared.contract)?;
         let (mut places, mut rejected) = (Vec::new(), Vec::new());
-        let mut refused: Option<usize> = None;
-        for long in self.long_rows(&respondents)? {
-            let Some(respondent) = respondents.get(long.respondent) else { continue };
-            if refused == Some(long.respondent) {
+        let long_rows = self.long_rows(&respondents)?;
+        for answers in long_rows.chunk_by(|a, b| a.respondent == b.respondent) {
+            let Some(respondent) = answers.first().and_then(|first| respondents.get(first.respondent)) else {
                 continue;
-            }
-            match self.row(respondent, &long) {
-                Ok(values) => {
-                    rows.append(&values);
+            };
+            // One bad answer takes all of its respondent's with it: half a respondent would be counted as a whole one.
+            let typed: std::result::Result<Vec<_>, String> =
+                answers.iter().map(|long| self.row(respondent, long)).collect();
+            match typed {
+                Ok(typed) => typed.iter().for_each(|values| {
+                    rows.append(values);
                     places.push(u64::from(respondent.row) + 1);
-                }
-                Err(reason) => {
-                    refused = Some(long.respondent);
-                    rejected.push(self.rejection(respondent, reason));
-                }
+                }),
+                Err(reason) => rejected.push(self.rejection(respondent, reason)),
             }
         }
         *records += (rows.len() + rejected.len()) as u64;

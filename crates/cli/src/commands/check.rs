@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::arguments::GlobalArguments;
 use crate::context::{project_root, relative, ruleset, table_schema};
-use crate::sources::connection_of;
+use crate::sources::{build, connection_of};
 use crate::{context, errors, output};
 
 /// Reports every problem that is found; the exit code is 2 when there is one.
@@ -48,6 +48,10 @@ pub async fn run(global: &GlobalArguments) -> Result<ExitCode> {
 async fn problems(project: &Project) -> Vec<Error> {
     let schemas = schemas(project);
     let mut problems: Vec<Error> = project.jobs.iter().flat_map(|job| undeclared_names(project, job)).collect();
+    for job in project.jobs.iter().filter(|job| connection_of(job).is_none()) {
+        let built = project.contract(&job.definition.table).and_then(|contract| build(project, job, &contract));
+        problems.extend(built.err());
+    }
     for job in &project.jobs {
         match ruleset(project, job) {
             Ok((rules, found)) => {
@@ -65,6 +69,7 @@ async fn problems(project: &Project) -> Vec<Error> {
             Err(error) => problems.push(error),
         }
     }
+    problems.extend(rulesets_of_nothing(project));
     match project.reports() {
         Ok(paths) => {
             for path in paths {
@@ -74,6 +79,31 @@ async fn problems(project: &Project) -> Vec<Error> {
         Err(error) => problems.push(error),
     }
     problems
+}
+
+/// Rulesets that no job's table takes: a misspelt name would leave a table unjudged.
+fn rulesets_of_nothing(project: &Project) -> Vec<Error> {
+    let Ok(entries) = std::fs::read_dir(project.root.join("quality-rules")) else { return Vec::new() };
+    let tables = || project.jobs.iter().map(|job| job.definition.table.as_str());
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "dqdl"))
+        .filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
+        .filter(|name| !tables().any(|table| table == name))
+        .collect();
+    names.sort();
+    names
+        .into_iter()
+        .map(|name| {
+            let error = Error::usage(format!("no job loads a table `{name}`, so nothing is judged by this ruleset"))
+                .at(format!("quality-rules/{name}.dqdl"));
+            match suggest(&name, tables()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("add a job for the table, or move the ruleset elsewhere"),
+            }
+        })
+        .collect()
 }
 
 /// What each table will look like once it is published.

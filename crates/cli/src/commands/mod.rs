@@ -9,3 +9,4 @@ pub mod query;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod vacuum;

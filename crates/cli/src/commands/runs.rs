@@ -63,7 +63,7 @@ pub async fn run(arguments: &RunsArguments, global: &GlobalArguments) -> Result<
             started,
             text("outcome"),
             text("rows_in"),
-            text("rows_out"),
+            if text("outcome") == "published" { text("rows_out") } else { String::new() },
             text("rows_quarantined"),
             error,
         ]);

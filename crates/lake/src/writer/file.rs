@@ -10,9 +10,11 @@ use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::async_writer::AsyncFileWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
+use super::spool::Spool;
 use super::{StagedFile, WriterOptions};
 use crate::{Lake, failure, statistics};
 
@@ -20,9 +22,6 @@ use crate::{Lake, failure, statistics};
 const MAX_OPEN_FILES: usize = 256;
 /// Bytes gathered before they go to a local disk.
 const LOCAL_CHUNK: usize = 256 << 10;
-/// Bytes gathered before they go to a bucket: S3 takes no smaller part but the last.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
-const UPLOAD_PART: usize = 8 << 20;
 
 /// How and where a writer's files are made.
 pub(super) struct FileFormat {
@@ -70,11 +69,14 @@ impl FileFormat {
     }
 }
 
+/// A Parquet file that is being written, wherever it goes.
+pub(crate) type Writer = AsyncArrowWriter<Box<dyn AsyncFileWriter>>;
+
 /// A file that row groups are added to.
 pub(super) struct OpenFile {
     format: Arc<FileFormat>,
     relative: String,
-    writer: Option<(Path, AsyncArrowWriter<BufWriter>)>,
+    writer: Option<(Path, Writer)>,
     rows: u64,
 }
 
@@ -125,12 +127,20 @@ impl OpenFile {
     }
 }
 
-fn open(format: &FileFormat, relative: &str) -> Result<(Path, AsyncArrowWriter<BufWriter>)> {
+fn open(format: &FileFormat, relative: &str) -> Result<(Path, Writer)> {
     let location = format.lake.key(&format!("{}/{relative}", format.folder))?;
-    let chunk = if format.lake.folder().is_some() { LOCAL_CHUNK } else { UPLOAD_PART };
-    let sink = BufWriter::with_capacity(format.lake.store(), location.clone(), chunk);
+    let sink = sink_at(&format.lake, &location)?;
     let options = ArrowWriterOptions::new().with_properties(format.properties.clone()).with_skip_arrow_metadata(true);
     let writer = AsyncArrowWriter::try_new_with_options(sink, Arc::clone(&format.schema), options)
         .map_err(|e| failure::parquet(&e, location.to_string()))?;
     Ok((location, writer))
+}
+
+/// Where a file's bytes go: straight to a local disk, by way of it to a bucket.
+pub(crate) fn sink_at(lake: &Lake, location: &Path) -> Result<Box<dyn AsyncFileWriter>> {
+    if lake.folder().is_some() {
+        return Ok(Box::new(BufWriter::with_capacity(lake.store(), location.clone(), LOCAL_CHUNK)));
+    }
+    let spool = Spool::new(lake.store(), location.clone()).map_err(|e| failure::parquet(&e, location.to_string()))?;
+    Ok(Box::new(spool))
 }

@@ -3,6 +3,7 @@
 mod file;
 mod partition;
 mod split;
+mod spool;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +17,7 @@ use object_store::path::Path;
 
 use crate::{Lake, RunId};
 use file::FileFormat;
+pub(crate) use file::{Writer, sink_at};
 use partition::Partition;
 use split::Splitter;
 
@@ -163,14 +165,17 @@ impl Lake {
         let generation = run.generation();
         // Appended files stand in other runs' generations, under names of their own.
         let appended = format!("part-{}-", run.to_string().to_ascii_lowercase());
+        let mut own = Vec::new();
         let mut listed = self.store().list(Some(&place));
         while let Some(meta) = listed.next().await {
             let key = meta.map_err(|e| crate::failure::store(&e, place.to_string()))?.location;
             let own_name = key.filename().is_some_and(|name| name.starts_with(&appended));
             if own_name || key.parts().any(|part| part.as_ref() == generation) {
-                self.delete(&key).await?;
+                own.push(key);
             }
         }
+        drop(listed);
+        self.delete_all(own).await?;
         if let Some(folder) = self.folder() {
             let table = folder.join("tables").join(table.as_str());
             for below in generation_folders(&table, &generation) {

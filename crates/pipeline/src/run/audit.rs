@@ -37,7 +37,7 @@ impl Attempt<'_> {
             return Ok(());
         }
         Err(self.closed(closing.join("; ")).help(format!(
-            "correct the source or quality-rules/{}.dqdl; the version published before is untouched",
+            "correct the source, quality-rules/{0}.dqdl or the key of schemas/{0}.toml; the version published before is untouched",
             self.context.contract.table()
         )))
     }

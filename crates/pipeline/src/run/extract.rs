@@ -26,13 +26,17 @@ impl Attempt<'_> {
             // People will want to see the rows that closed it.
             Err(error) if error.class() == Class::GateClosed => {
                 let summary = shared.quarantine.finish().await?;
+                let summary = self.keep_or_discard(&shared, summary).await?;
                 self.note(&totals, &summary);
                 return Err(error);
             }
             Err(error) => return Err(error),
         }
         let summary = shared.quarantine.finish().await?;
+        let summary = self.keep_or_discard(&shared, summary).await?;
         self.note(&totals, &summary);
+        self.tell_unread(&shared)?;
+        self.gate_on_findings()?;
         let staged = shared.writer.finish().await?;
         (self.record.rows_out, self.record.bytes_out) = (staged.rows, staged.bytes);
         conserve(&totals, &summary, &staged)?;
@@ -53,6 +57,22 @@ impl Attempt<'_> {
             self.closed(format!("none of {} rows is left to publish: {}", totals.records, worst(totals)))
         };
         Err(found.help("if that is right, set allow_empty = true under [gate] of the job"))
+    }
+
+    /// What looks sensitive may stand in refused rows too: with a finding that closes the gate they are not kept.
+    async fn keep_or_discard(&self, shared: &Shared, summary: QuarantineSummary) -> Result<QuarantineSummary> {
+        if self.gate_on_findings().is_ok() {
+            return Ok(summary);
+        }
+        shared.quarantine.discard().await?;
+        Ok(QuarantineSummary { path: None, ..summary })
+    }
+
+    /// Columns that were met on the way and that the contract does not name.
+    fn tell_unread(&mut self, shared: &Shared) -> Result<()> {
+        let unread = shared.source.met_unread();
+        self.record.unread_columns.extend(unread.iter().cloned());
+        self.refuse_or_tell(&unread)
     }
 
     fn shared(&self, source: Arc<dyn Source>, plan: &Plan) -> Result<Shared> {
@@ -112,7 +132,7 @@ impl Attempt<'_> {
                 .closed(format!("{bad} of {} rows are bad: {}", bad + self.record.rows_out, worst(totals)))
                 .expected(format!("no more than {limit} allows")));
         }
-        self.gate_on_findings()
+        Ok(())
     }
 
     fn gate_on_findings(&self) -> Result<()> {

@@ -152,11 +152,8 @@ impl<'a> Attempt<'a> {
         let _lock = lake.lock(table)?;
         let killed = lake.reconcile(table).await?;
         self.record_killed(&killed).await;
-        let head = lake.head(table).await?;
         let mode = extract::write_mode(self.context.definition.mode);
-        lake.check_contract(&self.context.contract, mode)
-            .await
-            .map_err(|e| e.within(format!("schemas/{table}.toml")))?;
+        let head = lake.head_for(&self.context.contract, mode).await?;
         let began = Instant::now();
         let plan = self.plan(source.as_ref(), head.as_ref()).await?;
         self.record.timings.plan = milliseconds(began);
@@ -228,18 +225,23 @@ impl<'a> Attempt<'a> {
         self.record.splits = plan.splits.len();
         self.record.unread_columns = plan.unread_columns.clone();
         self.notices.extend(plan.notices.iter().cloned());
-        if !plan.unread_columns.is_empty() {
-            let names = plan.unread_columns.join(", ");
-            if self.context.contract.on_new_column() == OnNewColumn::Fail {
-                return Err(Error::bad_input(format!(
-                    "the source has columns that the contract does not name: {names}"
-                ))
+        self.refuse_or_tell(&plan.unread_columns)?;
+        Ok(plan)
+    }
+
+    /// What becomes of columns that the contract does not name.
+    fn refuse_or_tell(&mut self, unread: &[String]) -> Result<()> {
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let names = unread.join(", ");
+        if self.context.contract.on_new_column() == OnNewColumn::Fail {
+            return Err(Error::bad_input(format!("the source has columns that the contract does not name: {names}"))
                 .at(format!("schemas/{}.toml", self.context.contract.table()))
                 .help("name them in the contract, or set on_new_column = \"ignore\""));
-            }
-            self.notices.push(format!("columns that the contract does not name were not read: {names}"));
         }
-        Ok(plan)
+        self.notices.push(format!("columns that the contract does not name were not read: {names}"));
+        Ok(())
     }
 
     /// Rows of an append stand beside those of earlier runs: pseudonyms under another key would not join with theirs.
@@ -357,6 +359,8 @@ impl<'a> Attempt<'a> {
             "result": outcome.result,
             "metrics": outcome.metrics,
             "message": outcome.message,
+            "line": outcome.line,
+            "labels": outcome.labels,
         })
     }
 }

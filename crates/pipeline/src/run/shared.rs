@@ -21,7 +21,7 @@ use crate::{BadRowLimit, Gate, GuardMode, Progress, RowMode};
 
 /// Everything that a worker needs.
 pub(super) struct Shared {
-    source: Arc<dyn Source>,
+    pub(super) source: Arc<dyn Source>,
     splits: Mutex<VecDeque<Split>>,
     redactor: Redactor,
     pub(super) guard: Option<Guard>,

@@ -228,6 +228,14 @@ async fn sensitive_looking_values_close_the_gate_unless_told_otherwise() {
     let error = closing.run(source.clone()).await.error.unwrap();
     assert_eq!(error.class(), Class::GateClosed);
     assert!(error.found().contains("`status`") && !error.to_string().contains("kim@"), "{error}");
+    let row_rules = "Rules = [ ColumnValues \"status\" in [\"paid\"] ]";
+    let refused = fixture(LoadMode::Replace, lenient(), row_rules);
+    let mixed = batch(&[(Some(1), "kim@example.com"), (Some(2), "paid"), (Some(3), "paid")]);
+    let report = refused.run(MemorySource::new("one", vec![mixed])).await;
+    assert_eq!((report.record.outcome, report.record.quarantine), (Outcome::GateClosed, None));
+    let quarantine = refused.context.lake.folder().unwrap().join("quarantine/orders");
+    let files = std::fs::read_dir(quarantine).unwrap().flat_map(|run| std::fs::read_dir(run.unwrap().path()).unwrap());
+    assert_eq!(files.count(), 0, "refused rows that look sensitive were kept");
     let warning = fixture(LoadMode::Replace, Gate { guard: GuardMode::Warn, ..Gate::default() }, rules);
     assert_eq!(warning.run(source).await.record.outcome, Outcome::Published);
 }

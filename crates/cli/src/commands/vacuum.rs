@@ -1,0 +1,71 @@
+//! `lakegate vacuum`: old generations.
+
+use std::process::ExitCode;
+
+use chrono::Utc;
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::HumanBytes;
+use lakegate_contract::{Error, Result, TableName, suggest};
+use lakegate_pipeline::parse_duration;
+use serde_json::json;
+
+use crate::arguments::{GlobalArguments, VacuumArguments};
+use crate::{context, output};
+
+/// Deletes what no version within the retention time needs.
+pub async fn run(arguments: &VacuumArguments, global: &GlobalArguments) -> Result<ExitCode> {
+    let project = context::project(global)?;
+    let lake = context::lake(&project)?;
+    let retain = match &arguments.retain {
+        Some(text) => parse_duration(text).map_err(|e| e.at("--retain"))?,
+        None => project.retain(),
+    };
+    let known = lake.tables().await?;
+    let tables = if arguments.tables.is_empty() { known.clone() } else { named(&arguments.tables, &known)? };
+    let cutoff = Utc::now() - retain;
+    let mut shown = Vec::new();
+    for table in tables {
+        let _lock = lake.lock(&table)?;
+        let vacuumed = lake.vacuum(&table, cutoff, arguments.dry_run).await?;
+        shown.push((table, vacuumed));
+    }
+    if global.json {
+        let tables: Vec<_> = shown
+            .iter()
+            .map(|(table, v)| json!({ "table": table, "files": v.files, "bytes": v.bytes, "oldest_version": v.oldest_version }))
+            .collect();
+        output::print_json(&json!({ "dry_run": arguments.dry_run, "cutoff": cutoff, "tables": tables }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let verb = if arguments.dry_run { "would delete" } else { "deleted" };
+    table.set_header(["table", verb, "size", "readable from version"]);
+    for (name, v) in &shown {
+        table.add_row([
+            name.to_string(),
+            format!("{} files", v.files),
+            HumanBytes(v.bytes).to_string(),
+            v.oldest_version.to_string(),
+        ]);
+    }
+    output::print(&table.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn named(wanted: &[String], known: &[TableName]) -> Result<Vec<TableName>> {
+    let names = || known.iter().map(TableName::as_str);
+    wanted
+        .iter()
+        .map(|name| {
+            known.iter().find(|table| table.as_str() == name).cloned().ok_or_else(|| {
+                let error = Error::usage(format!("there is no table `{name}` in the lake"))
+                    .expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")));
+                match suggest(name, names()) {
+                    Some(near) => error.help(format!("did you mean `{near}`?")),
+                    None => error,
+                }
+            })
+        })
+        .collect()
+}

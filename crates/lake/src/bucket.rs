@@ -1,0 +1,65 @@
+//! A lake in a bucket of S3, or of a store that speaks its language.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakegate_contract::{Error, Result};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path;
+use object_store::{BackoffConfig, ObjectStore, RetryConfig};
+
+/// How long a request is tried again, all attempts together.
+const DEADLINE: Duration = Duration::from_secs(120);
+const MAX_RETRIES: usize = 10;
+
+/// What a bucket needs besides its name; credentials come from the environment, the container or the instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BucketOptions {
+    /// Its region; otherwise `AWS_REGION` says.
+    pub region: Option<String>,
+    /// Another server than AWS's: `https://host:port`. Plain `http://` is taken for a server on a network that you trust.
+    pub endpoint: Option<String>,
+    /// The KMS key under which objects are encrypted; otherwise the bucket's own rule decides.
+    pub kms_key: Option<String>,
+}
+
+/// The store and the prefix of `bucket/prefix`.
+pub(crate) fn open(location: &str, rest: &str, options: &BucketOptions) -> Result<(Arc<dyn ObjectStore>, Path)> {
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let bad = |found: &str| Error::usage(found.to_owned()).at(location).expected("s3://bucket/prefix");
+    if bucket.is_empty() {
+        return Err(bad("the bucket's name is missing"));
+    }
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retries());
+    if let Some(region) = &options.region {
+        builder = builder.with_region(region);
+    }
+    if let Some(endpoint) = &options.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    if let Some(key) = &options.kms_key {
+        builder = builder.with_sse_kms_encryption(key).with_bucket_key(true);
+    }
+    let plain = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).is_some_and(|e| e.starts_with("http://"));
+    if plain {
+        builder = builder.with_allow_http(true);
+    }
+    let store = builder.build().map_err(|e| {
+        bad("the bucket cannot be used").help("check AWS_REGION and the credentials of the environment").caused_by(e)
+    })?;
+    let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|_| bad("the prefix is not a key"))?;
+    Ok((Arc::new(store), prefix))
+}
+
+/// Backoff with jitter: many writers that are throttled together must not come back together.
+fn retries() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(15),
+            base: 2.0,
+        },
+        max_retries: MAX_RETRIES,
+        retry_timeout: DEADLINE,
+    }
+}
