@@ -101,6 +101,23 @@ fn what_is_there_is_not_overwritten() {
 }
 
 #[test]
+fn vacuuming_deletes_what_no_recent_version_needs() {
+    let folder = small();
+    lakegate(folder.path(), &["run", "categories", "products"]).expect_code(0);
+    lakegate(folder.path(), &["run", "products", "--force"]).expect_code(0);
+    let json = |arguments: &[&str]| lakegate(folder.path(), arguments).expect_code(0).json();
+    // What was just replaced is kept for a week.
+    assert_eq!(json(&["vacuum", "products", "--json"])["tables"][0]["files"], 0);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(json(&["vacuum", "products", "--retain", "1s", "--dry-run", "--json"])["tables"][0]["files"], 1);
+    assert_eq!(json(&["vacuum", "products", "--retain", "1s", "--json"])["tables"][0]["files"], 1);
+    assert_eq!(json(&["vacuum", "products", "--retain", "1s", "--json"])["tables"][0]["files"], 0);
+    assert!(crate::support::count(folder.path(), "products") > 0);
+    assert!(lakegate(folder.path(), &["vacuum", "prodcts"]).expect_code(2).stderr.contains("did you mean `products`?"));
+    assert!(lakegate(folder.path(), &["vacuum", "--retain", "soon"]).expect_code(2).stderr.contains("7d"));
+}
+
+#[test]
 fn check_finds_what_a_run_would_stumble_over() {
     let folder = small();
     for (file, old, new, words) in [

@@ -120,7 +120,15 @@ fn files_are_appended_and_tables_replaced_on_a_bucket() {
     drop(database);
     let before = bucket.count("products");
     bucket.run(&["run", "products"]).expect_code(0);
-    assert!(bucket.count("products") < before);
+    let after = bucket.count("products");
+    assert!(after < before);
+    let data_files = || bucket.keys("shop 가게/tables/products/").iter().filter(|k| k.ends_with(".parquet")).count();
+    let files = data_files();
+    std::thread::sleep(Duration::from_secs(2));
+    let would = bucket.run(&["vacuum", "products", "--retain", "1s", "--dry-run", "--json"]).expect_code(0).json();
+    assert_eq!((would["tables"][0]["files"].as_u64(), data_files()), (Some(1), files));
+    bucket.run(&["vacuum", "--retain", "1s"]).expect_code(0);
+    assert_eq!((data_files(), bucket.count("products")), (files - 1, after));
 }
 
 #[test]

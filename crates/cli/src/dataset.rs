@@ -10,7 +10,7 @@ use datafusion::datasource::file_format::options::JsonReadOptions;
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::bool_or;
 use datafusion::prelude::{
-    CsvReadOptions, DataFrame, ParquetReadOptions, SessionConfig, SessionContext, coalesce, col, ident, lit,
+    CsvReadOptions, DataFrame, ParquetReadOptions, SessionConfig, SessionContext, cast, coalesce, col, ident, lit,
 };
 use lakegate_contract::{Error, Result};
 
@@ -48,7 +48,10 @@ pub async fn register(context: &SessionContext, name: &str, path: &Path) -> Resu
     let (kind, ending, compressed) = kind_of(path)?;
     let compression = if compressed { FileCompressionType::GZIP } else { FileCompressionType::UNCOMPRESSED };
     let frame = match kind {
-        Kind::Parquet => context.read_parquet(shown.as_str(), ParquetReadOptions::new().file_extension(&ending)).await,
+        Kind::Parquet => context
+            .read_parquet(shown.as_str(), ParquetReadOptions::new().file_extension(&ending))
+            .await
+            .and_then(plain_columns),
         Kind::Csv => {
             // The whole file decides the types: the first rows alone have misled many a reader.
             let options = CsvReadOptions::new()
@@ -71,6 +74,7 @@ pub async fn register(context: &SessionContext, name: &str, path: &Path) -> Resu
                 }
                 Err(error) => Err(error),
             }
+            .and_then(plain_columns)
             .and_then(blank_text_is_empty)
         }
         Kind::JsonLines => {
@@ -87,6 +91,32 @@ pub async fn register(context: &SessionContext, name: &str, path: &Path) -> Resu
         .register_table(name, frame.into_view())
         .map_err(|_| Error::usage(format!("`{name}` names two datasets")).expected("another alias"))?;
     Ok(schema)
+}
+
+/// Rules see plain columns: a dictionary is its values, and a column without any value, whose type nobody knows, is text.
+fn plain_columns(frame: DataFrame) -> datafusion::error::Result<DataFrame> {
+    let special = |t: &DataType| match t {
+        DataType::Dictionary(_, value) => Some(value.as_ref().clone()),
+        DataType::Null => Some(DataType::Utf8),
+        _ => None,
+    };
+    if !frame.schema().fields().iter().any(|f| special(f.data_type()).is_some()) {
+        return Ok(frame);
+    }
+    let columns: Vec<_> = frame
+        .schema()
+        .columns()
+        .into_iter()
+        .zip(frame.schema().fields().iter())
+        .map(|(column, field)| match special(field.data_type()) {
+            Some(plain) => {
+                let name = column.name.clone();
+                cast(col(column), plain).alias(name)
+            }
+            None => col(column),
+        })
+        .collect();
+    frame.select(columns)
 }
 
 /// A number with a zero in front is a code: read as a number it would lose its zero, and rules would judge another value.
@@ -161,7 +191,20 @@ fn unreadable(shown: &str, kind: Kind, error: &DataFusionError) -> Error {
         DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => "it cannot be read",
         _ => "it cannot be opened",
     };
-    Error::bad_input(what).at(shown).expected(format!("{kind:?} data"))
+    // Of the reader's own words only the number of the line is sure to hold no value.
+    let text = error.to_string();
+    let line: String = text
+        .split_once("line ")
+        .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())
+        .unwrap_or_default();
+    let what = match (kind, line.as_str()) {
+        (Kind::Csv, _) if text.contains("number of fields") => "a line has another number of cells than the header",
+        (Kind::Csv, _) if text.contains("UTF-8") || text.contains("utf-8") => "its text is not UTF-8",
+        (Kind::Csv, _) if text.contains("duplicate") => "two columns have the same name",
+        _ => what,
+    };
+    let place = if line.is_empty() { shown.to_owned() } else { format!("{shown}, line {line}") };
+    Error::bad_input(what).at(place).expected(format!("{kind:?} data"))
 }
 
 /// Glue's rule: a blank CSV cell is the empty string in a text column, NULL in a typed one.

@@ -54,7 +54,7 @@ impl Lake {
             };
             match placed {
                 Ok(()) | Err(object_store::Error::AlreadyExists { .. }) => {}
-                Err(error) => return Err(failure::store(&error, target.to_string())),
+                Err(error) => return Err(failure::store(&error, self.shown(&target))),
             }
         }
         Ok(files)
@@ -135,7 +135,7 @@ impl Lake {
         let place = self.key(&format!("system/open/{table}"))?;
         let listed: object_store::Result<Vec<Path>> =
             self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
-        let keys = listed.map_err(|e| failure::store(&e, place.to_string()))?;
+        let keys = listed.map_err(|e| failure::store(&e, self.shown(&place)))?;
         Ok(keys.iter().filter_map(|key| serde_json::from_value(key.filename()?.into()).ok()).collect())
     }
 
@@ -178,7 +178,7 @@ impl Lake {
     /// When the note cannot be written.
     pub async fn note_open(&self, table: &TableName, run: RunId) -> Result<()> {
         let key = self.key(&format!("system/open/{table}/{run}"))?;
-        self.store().put(&key, PutPayload::new()).await.map_err(|e| failure::store(&e, key.to_string()))?;
+        self.store().put(&key, PutPayload::new()).await.map_err(|e| failure::store(&e, self.shown(&key)))?;
         Ok(())
     }
 
@@ -195,7 +195,7 @@ impl Lake {
         let text =
             serde_json::to_string(&intent).map_err(|e| Error::bug("an intent cannot be written").caused_by(e))?;
         let key = self.intent_key(staged.table(), staged.run)?;
-        self.store().put(&key, text.into()).await.map_err(|e| failure::store(&e, key.to_string()))?;
+        self.store().put(&key, text.into()).await.map_err(|e| failure::store(&e, self.shown(&key)))?;
         Ok(())
     }
 
@@ -204,12 +204,12 @@ impl Lake {
         let listed: object_store::Result<Vec<Path>> =
             self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
         let mut intents = Vec::new();
-        for key in listed.map_err(|e| failure::store(&e, place.to_string()))? {
+        for key in listed.map_err(|e| failure::store(&e, self.shown(&place)))? {
             let read = async { self.store().get(&key).await?.bytes().await };
             let bytes = match read.await {
                 // Its run has finished in the meantime.
                 Err(object_store::Error::NotFound { .. }) => continue,
-                other => other.map_err(|e| failure::store(&e, key.to_string()))?,
+                other => other.map_err(|e| failure::store(&e, self.shown(&key)))?,
             };
             let intent: Intent = serde_json::from_slice(&bytes)
                 .map_err(|_| Error::bug("an intent record does not parse").at(key.to_string()))?;

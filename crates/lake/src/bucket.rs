@@ -7,6 +7,7 @@ use lakegate_contract::{Error, Result};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
+use url::Url;
 
 /// How long a request is tried again, all attempts together.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -35,6 +36,7 @@ pub(crate) fn open(location: &str, rest: &str, options: &BucketOptions) -> Resul
         builder = builder.with_region(region);
     }
     if let Some(endpoint) = &options.endpoint {
+        check_endpoint(endpoint)?;
         builder = builder.with_endpoint(endpoint);
     }
     if let Some(key) = &options.kms_key {
@@ -51,6 +53,25 @@ pub(crate) fn open(location: &str, rest: &str, options: &BucketOptions) -> Resul
     Ok((Arc::new(store), prefix))
 }
 
+/// The client takes any text and fails in the middle of its first request.
+///
+/// # Errors
+/// When the endpoint is not the address of a server.
+pub fn check_endpoint(endpoint: &str) -> Result<()> {
+    let parsed = Url::parse(endpoint).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.host_str().is_some()
+            && matches!(url.path(), "" | "/")
+            && url.username().is_empty()
+            && url.query().is_none()
+    });
+    if parsed.is_some() {
+        return Ok(());
+    }
+    Err(Error::usage("[lake] endpoint is not a server's address")
+        .expected("https://host or http://host:port, without a path"))
+}
+
 /// Backoff with jitter: many writers that are throttled together must not come back together.
 fn retries() -> RetryConfig {
     RetryConfig {
@@ -61,5 +82,29 @@ fn retries() -> RetryConfig {
         },
         max_retries: MAX_RETRIES,
         retry_timeout: DEADLINE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_addresses_of_servers() {
+        for good in ["http://127.0.0.1:5000", "https://minio.example.com/", "https://[::1]:9000"] {
+            assert!(check_endpoint(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "localhost:5555",
+            "127.0.0.1:5555",
+            "http://",
+            "http://127.0.0.1:99999",
+            "http://h/x y",
+            "ftp://h",
+            "https://u:p@h",
+        ] {
+            assert!(check_endpoint(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -12,8 +12,11 @@ pub(crate) fn store(error: &object_store::Error, place: impl Into<String>) -> Er
     let out = match error {
         E::NotFound { .. } => Error::unavailable("the object is not there"),
         E::AlreadyExists { .. } => Error::unavailable("the object exists already"),
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
-            Error::usage("the store refuses access").help("check the credentials and their permissions on this place")
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => Error::usage("access is refused")
+            .help("check the credentials and their permissions, or who owns the folder"),
+        // The store's answer to a request of any kind.
+        other if other.to_string().contains("NoSuchBucket") => {
+            Error::usage("there is no such bucket").help("correct location under [lake], or make the bucket")
         }
         other => match io_cause(other) {
             Some(cause) => return io(cause, place),
@@ -34,6 +37,15 @@ pub(crate) fn io(error: &io::Error, place: impl Into<String>) -> Error {
             Error::usage("permission denied").help("check who owns the folder and who may write to it")
         }
         io::ErrorKind::ReadOnlyFilesystem => Error::usage("the file system is read-only"),
+        kind @ (io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::TimedOut
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof) => Error::unavailable(format!("the store cannot be reached: {kind}"))
+            .help("check the network, and endpoint under [lake] if one is set"),
         kind @ (io::ErrorKind::NotADirectory
         | io::ErrorKind::IsADirectory
         | io::ErrorKind::AlreadyExists

@@ -25,7 +25,7 @@ mod table;
 mod vacuum;
 mod writer;
 
-pub use bucket::BucketOptions;
+pub use bucket::{BucketOptions, check_endpoint};
 pub use key::{decode_partition_segment, encode_partition_segment};
 pub use location::Lake;
 pub use lock::TableLock;

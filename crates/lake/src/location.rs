@@ -91,7 +91,7 @@ impl Lake {
     pub async fn tables(&self) -> Result<Vec<TableName>> {
         let place = self.key("tables")?;
         let listed =
-            self.store.list_with_delimiter(Some(&place)).await.map_err(|e| failure::store(&e, place.to_string()))?;
+            self.store.list_with_delimiter(Some(&place)).await.map_err(|e| failure::store(&e, self.shown(&place)))?;
         let mut tables = Vec::new();
         for folder in listed.common_prefixes {
             let Some(table) = folder.filename().and_then(|name| TableName::new(name).ok()) else { continue };
@@ -108,7 +108,7 @@ impl Lake {
         let log = self.table_key(table)?.join("_delta_log");
         let mut listed = self.store.list(Some(&log));
         let mut found = false;
-        while let Some(entry) = listed.try_next().await.map_err(|e| failure::store(&e, log.to_string()))? {
+        while let Some(entry) = listed.try_next().await.map_err(|e| failure::store(&e, self.shown(&log)))? {
             found = true;
             // A reader would take it for a version that changes nothing, and rows would be missing without a word.
             if entry.size == 0 && entry.location.extension() == Some("json") {
@@ -118,6 +118,14 @@ impl Lake {
             }
         }
         Ok(found)
+    }
+
+    /// A key as people write it: a path, or an address of the bucket.
+    pub(crate) fn shown(&self, key: &Path) -> String {
+        match self.location.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{}/{key}", rest.split('/').next().unwrap_or_default()),
+            None => format!("/{key}"),
+        }
     }
 
     /// The key of `relative`, a path below the lake whose segments are encoded already.
@@ -146,7 +154,7 @@ impl Lake {
     }
 
     async fn delete_objects(&self, keys: object_store::Result<Vec<Path>>, place: &Path) -> Result<()> {
-        let keys = keys.map_err(|e| failure::store(&e, place.to_string()))?;
+        let keys = keys.map_err(|e| failure::store(&e, self.shown(&place)))?;
         self.delete_all(keys).await
     }
 
@@ -166,7 +174,7 @@ impl Lake {
     pub(crate) async fn delete(&self, key: &Path) -> Result<()> {
         match self.store.delete(key).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failure::store(&error, key.to_string())),
+            Err(error) => Err(failure::store(&error, self.shown(&key))),
         }
     }
 }

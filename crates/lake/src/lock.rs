@@ -33,7 +33,7 @@ impl Lake {
         match file.try_lock() {
             Ok(()) => Ok(TableLock { _file: Some(file) }),
             Err(TryLockError::WouldBlock) => {
-                Err(Error::unavailable(format!("another run is at work on table {table}"))
+                Err(Error::unavailable(format!("another run, or a vacuum, is at work on table {table}"))
                     .at(place)
                     .help("wait until it has ended, then run again"))
             }

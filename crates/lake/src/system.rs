@@ -16,7 +16,7 @@ impl Lake {
     pub async fn append_system_record(&self, kind: &str, date: NaiveDate, run: RunId, lines: &[Value]) -> Result<()> {
         let key = self.key(&format!("system/{kind}/dt={date}/{run}.json"))?;
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        self.store().put(&key, PutPayload::from(text)).await.map_err(|e| failure::store(&e, key.to_string()))?;
+        self.store().put(&key, PutPayload::from(text)).await.map_err(|e| failure::store(&e, self.shown(&key)))?;
         Ok(())
     }
 
@@ -28,13 +28,13 @@ impl Lake {
         let place = self.key(&format!("system/{kind}"))?;
         let listed: object_store::Result<Vec<_>> =
             self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
-        let mut keys = listed.map_err(|e| failure::store(&e, place.to_string()))?;
+        let mut keys = listed.map_err(|e| failure::store(&e, self.shown(&place)))?;
         // Run ids begin with their time, so the file's name sorts by it whatever the date folder's zone.
         keys.sort_by(|a, b| b.filename().cmp(&a.filename()));
         let mut records = Vec::new();
         for key in keys.into_iter().take(newest) {
             let read = async { self.store().get(&key).await?.bytes().await };
-            let bytes = read.await.map_err(|e| failure::store(&e, key.to_string()))?;
+            let bytes = read.await.map_err(|e| failure::store(&e, self.shown(&key)))?;
             let text = std::str::from_utf8(&bytes)
                 .map_err(|_| Error::bad_input("a record is not UTF-8").at(key.to_string()))?;
             records.extend(text.lines().filter_map(|line| serde_json::from_str(line).ok()));

@@ -43,7 +43,7 @@ impl Lake {
         let listed: object_store::Result<Vec<_>> = self.store().list(Some(&place)).try_collect().await;
         let mut stale = Vec::new();
         let mut bytes = 0;
-        for meta in listed.map_err(|e| failure::store(&e, place.to_string()))? {
+        for meta in listed.map_err(|e| failure::store(&e, self.shown(&place)))? {
             let Some(relative) = relative_to(&place, &meta.location) else { continue };
             // Whose run cannot be told from its name is not ours to delete.
             let Some(run) = run_of(&relative) else { continue };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use lakegate_contract::{Contract, Error, Result, TableName, load_document, suggest};
-use lakegate_lake::BucketOptions;
+use lakegate_lake::{BucketOptions, check_endpoint};
 use lakegate_redaction::{KeyRing, Secret};
 use serde::Deserialize;
 
@@ -263,9 +263,14 @@ impl Project {
             let secret = match (&key.value, &key.file) {
                 (Some(value), None) => resolve(value).map_err(|e| e.at(place()))?,
                 (None, Some(file)) => std::fs::read_to_string(self.root.join(file)).map_err(|e| {
-                    Error::usage(format!("the key's file {} cannot be read: {}", file.display(), e.kind()))
-                        .at(place())
-                        .help(format!("make one with `openssl rand -hex 32 > {}`", file.display()))
+                    let error = Error::usage(format!("the key's file {} cannot be read: {}", file.display(), e.kind()));
+                    let help = match e.kind() {
+                        std::io::ErrorKind::NotFound => {
+                            format!("make one with `openssl rand -hex 32 > {}`", file.display())
+                        }
+                        _ => "check who owns the file and who may read it".to_owned(),
+                    };
+                    error.at(place()).help(help)
                 })?,
                 _ => return Err(Error::usage("a key has either a value or a file").at(place())),
             };
@@ -334,6 +339,9 @@ fn settings(document: ProjectDocument, env: Option<&str>) -> Result<Settings> {
     }
     let chosen = overrides.lake.unwrap_or(document.lake);
     let bucket = BucketOptions { region: chosen.region, endpoint: chosen.endpoint, kms_key: chosen.kms_key };
+    if let Some(endpoint) = bucket.endpoint.as_ref().filter(|endpoint| !endpoint.contains("${")) {
+        check_endpoint(endpoint)?;
+    }
     let lake = chosen.location;
     let retain = chosen.retain.as_deref().map(parse_duration).transpose()?.unwrap_or(DEFAULT_RETAIN);
     let foreign = lake.split_once("://").is_some_and(|(scheme, _)| scheme != "s3");

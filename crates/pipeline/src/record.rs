@@ -132,5 +132,11 @@ pub(crate) fn peak_memory() -> Option<u64> {
 
 /// The user of the process.
 pub(crate) fn principal() -> String {
-    ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned())
+    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let numbered = || {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find(|line| line.starts_with("Uid:"))?;
+        Some(format!("uid {}", line.split_whitespace().nth(1)?))
+    };
+    named.or_else(numbered).unwrap_or_else(|| "unknown".to_owned())
 }

@@ -244,6 +244,10 @@ impl DatasetRules {
             let (1, Some(batch)) = (rows, value) else {
                 return Err(Error::usage(format!("the SQL gave {rows} rows")).expected("one row with one number"));
             };
+            let found = batch.column(0).data_type();
+            if !found.is_numeric() && !matches!(found, DataType::Boolean | DataType::Null) {
+                return Err(Error::usage(format!("the SQL's result is of type {found}")).expected("a number"));
+            }
             let column = arrow::compute::cast(batch.column(0), &DataType::Float64)
                 .map_err(|_| Error::usage("the SQL's result is not a number"))?;
             let value = column.as_primitive::<Float64Type>().iter().next().flatten();
@@ -372,6 +376,10 @@ fn unreadable(error: DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(_) => {
             Error::unavailable("judging the rules takes more memory than is allowed")
                 .help("raise memory_limit under [run] in lakegate.toml")
+        }
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {
+            Error::usage("the rule's expression fails on the data")
+                .help("`try_cast` gives NULL where `cast` fails, `nullif(x, 0)` guards a division")
         }
         _ => Error::bad_input("the data to judge cannot be read"),
     }

@@ -185,7 +185,7 @@ fn refused(error: &DataFusionError) -> Error {
         }),
         DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
             Error::bad_input("a file of the lake is damaged or missing")
-                .help("load the table again with `lakegate run --force`; `lakegate runs` says when it was published")
+                .help("load the table again: `lakegate run JOB --force`; a job that appends, with mode = \"replace\" for one run")
         }
         _ => while_running("the statement failed while it ran"),
     }

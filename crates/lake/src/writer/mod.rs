@@ -168,7 +168,7 @@ impl Lake {
         let mut own = Vec::new();
         let mut listed = self.store().list(Some(&place));
         while let Some(meta) = listed.next().await {
-            let key = meta.map_err(|e| crate::failure::store(&e, place.to_string()))?.location;
+            let key = meta.map_err(|e| crate::failure::store(&e, self.shown(&place)))?.location;
             let own_name = key.filename().is_some_and(|name| name.starts_with(&appended));
             if own_name || key.parts().any(|part| part.as_ref() == generation) {
                 own.push(key);

@@ -6,6 +6,8 @@ use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_lake::{QuarantineSummary, Staged, WriteMode, WriterOptions};
 
+use lakegate_redaction::Finding;
+
 use super::Attempt;
 use super::shared::{Shared, Totals, work};
 use crate::source::{Plan, Source};
@@ -61,7 +63,7 @@ impl Attempt<'_> {
 
     /// What looks sensitive may stand in refused rows too: with a finding that closes the gate they are not kept.
     async fn keep_or_discard(&self, shared: &Shared, summary: QuarantineSummary) -> Result<QuarantineSummary> {
-        if self.gate_on_findings().is_ok() {
+        if self.record.findings.is_empty() || self.context.definition.gate.guard == GuardMode::Warn {
             return Ok(summary);
         }
         shared.quarantine.discard().await?;
@@ -136,19 +138,15 @@ impl Attempt<'_> {
     }
 
     fn gate_on_findings(&self) -> Result<()> {
-        let Some(finding) = self.record.findings.first() else { return Ok(()) };
-        let found = format!(
-            "column `{}` looks as if it held {} values: {} of {} sampled",
-            finding.column,
-            finding.detector.as_str(),
-            finding.hits,
-            finding.sampled
-        );
         if self.context.definition.gate.guard == GuardMode::Warn {
-            tracing::warn!(job = %self.context.definition.name, "{found}");
+            for finding in &self.record.findings {
+                tracing::warn!(job = %self.context.definition.name, "{}", looks_like(finding));
+            }
             return Ok(());
         }
-        Err(self.closed(found).help(format!(
+        let Some(finding) = self.record.findings.first() else { return Ok(()) };
+        let found: Vec<String> = self.record.findings.iter().map(looks_like).collect();
+        Err(self.closed(found.join("; ")).help(format!(
             "drop or treat the column in schemas/{}.toml, or say there that it may: contains = [\"{}\"]",
             self.context.contract.table(),
             finding.detector.as_str()
@@ -160,6 +158,16 @@ impl Attempt<'_> {
         Error::new(Class::GateClosed, format!("the gate stayed closed: {}", found.into()))
             .at(format!("job {}", self.context.definition.name))
     }
+}
+
+fn looks_like(finding: &Finding) -> String {
+    format!(
+        "column `{}` looks as if it held {} values: {} of {} sampled",
+        finding.column,
+        finding.detector.as_str(),
+        finding.hits,
+        finding.sampled
+    )
 }
 
 /// How the lake carries out a job's mode.

@@ -315,6 +315,10 @@ impl<'a> Attempt<'a> {
                 None
             }
             Err(error) => {
+                let error = match error.place() {
+                    Some(_) => error,
+                    None => error.at(format!("job {}", self.context.definition.name)),
+                };
                 self.record.outcome = match error.class() {
                     Class::GateClosed => Outcome::GateClosed,
                     Class::Interrupted => Outcome::Interrupted,

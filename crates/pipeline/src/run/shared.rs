@@ -134,18 +134,30 @@ impl Shared {
         let mut stream = self.source.open(split).await?;
         let (mut seen, mut done) = (0, None);
         while let Some(item) = self.next(&mut stream).await? {
-            match item {
-                SourceItem::Batch(raw) => seen += self.take(raw).await?,
+            let more = match item {
+                SourceItem::Batch(raw) => {
+                    let rows = raw.num_rows() as u64;
+                    self.counters.records.fetch_add(rows, Ordering::Relaxed);
+                    self.take(raw).await?;
+                    rows
+                }
                 SourceItem::Rejected(records) => {
-                    seen += records.len() as u64;
+                    let count = records.len() as u64;
+                    self.counters.records.fetch_add(count, Ordering::Relaxed);
                     self.reject(&records).await?;
+                    count
                 }
                 SourceItem::Excluded(count) => {
-                    seen += count;
+                    self.counters.records.fetch_add(count, Ordering::Relaxed);
                     self.counters.excluded.fetch_add(count, Ordering::Relaxed);
+                    count
                 }
-                SourceItem::Done { records, bytes } => done = Some((records, bytes)),
-            }
+                SourceItem::Done { records, bytes } => {
+                    done = Some((records, bytes));
+                    0
+                }
+            };
+            seen += more;
         }
         let Some((records, bytes)) = done else {
             return Err(Error::unavailable("reading was cut short").at(&split.name).help("run the job again"));
@@ -153,7 +165,6 @@ impl Shared {
         if records != seen {
             return Err(Error::bug(format!("the source counted {records} records and gave {seen}")).at(&split.name));
         }
-        self.counters.records.fetch_add(records, Ordering::Relaxed);
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.progress.advanced(&self.job, records, bytes);
         Ok(())
@@ -172,16 +183,14 @@ impl Shared {
     }
 
     /// One batch through redaction and row rules, to the writer and to quarantine.
-    async fn take(&self, raw: RawBatch) -> Result<u64> {
-        let rows = raw.num_rows() as u64;
+    async fn take(&self, raw: RawBatch) -> Result<()> {
         let clean = self.redactor.redact(raw)?;
         if let Some(guard) = &self.guard {
             guard.inspect(&clean);
         }
         let refusal = self.judge(&clean)?;
         if refusal.reasons.is_empty() {
-            self.writer.write(clean).await?;
-            return Ok(rows);
+            return self.writer.write(clean).await;
         }
         let refused = not(&refusal.passed).map_err(kernel)?;
         self.count(&refusal);
@@ -190,8 +199,7 @@ impl Shared {
         if bad.num_rows() < clean.num_rows() {
             self.writer.write(clean.filter(&refusal.passed)?).await?;
         }
-        self.add_bad(bad.num_rows() as u64)?;
-        Ok(rows)
+        self.add_bad(bad.num_rows() as u64)
     }
 
     fn judge(&self, clean: &CleanBatch) -> Result<Refusal> {
