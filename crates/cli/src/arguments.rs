@@ -245,7 +245,7 @@ pub struct VacuumArguments {
     /// Only these tables
     #[arg(value_name = "TABLE")]
     pub tables: Vec<String>,
-    /// Keep what was published within this time: 90m, 12h, 7d [default: retain under [lake], else 7d]
+    /// Keep what was published within this time: 90m, 12h, 7d (default: `retain` of the lake in lakegate.toml, else 7d)
     #[arg(long, value_name = "TIME")]
     pub retain: Option<String>,
     /// Say what would be deleted, and delete nothing

@@ -1,6 +1,6 @@
 //! Files on this machine as a table for `lakegate quality`.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use arrow::array::AsArray as _;
@@ -63,6 +63,7 @@ pub async fn register(context: &SessionContext, name: &str, path: &Path) -> Resu
             if !compressed {
                 refuse_open_quotes(path)?;
             }
+            refuse_other_headers(path)?;
             match context.read_csv(shown.as_str(), options.clone()).await {
                 Ok(frame) => {
                     let schema = with_leading_zeros_as_text(context, &shown, &options, frame.schema().as_arrow()).await;
@@ -157,6 +158,38 @@ async fn with_leading_zeros_as_text(
         Field::new(f.name(), data_type, true)
     });
     Ok(Some(Schema::new(typed.collect::<Vec<_>>())))
+}
+
+/// The reader goes by the first file's header and takes the cells of all others by their position.
+fn refuse_other_headers(path: &Path) -> Result<()> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let mut first: Option<(PathBuf, String)> = None;
+    for file in files_of(path)?.into_iter().filter(|file| kind_of_name(file).is_some()) {
+        let unreadable = |e: std::io::Error| {
+            Error::bad_input(format!("the file cannot be read: {}", e.kind())).at(file.display().to_string())
+        };
+        let opened = std::fs::File::open(&file).map_err(unreadable)?;
+        let text: Box<dyn std::io::Read> = if file.extension().is_some_and(|e| e == "gz") {
+            Box::new(flate2::read::MultiGzDecoder::new(opened))
+        } else {
+            Box::new(opened)
+        };
+        let mut header = String::new();
+        BufReader::new(text).read_line(&mut header).map_err(unreadable)?;
+        match &first {
+            Some((known, other)) if other.trim_end() != header.trim_end() => {
+                return Err(Error::bad_input("the file has another header than the first one of the folder")
+                    .at(file.display().to_string())
+                    .expected(format!("the header of {}", known.display()))
+                    .help("judge files of different columns one by one"));
+            }
+            Some(_) => {}
+            None => first = Some((file.clone(), header)),
+        }
+    }
+    Ok(())
 }
 
 /// The reader takes the rest of a file for one cell when a quote is not closed, and rows would be missing without a word.
@@ -310,6 +343,17 @@ mod tests {
         std::fs::write(&file, "id\n1\n").unwrap();
         std::fs::write(folder.path().join("u.json"), "{\"id\":2}\n").unwrap();
         assert!(register(&session(), "primary", folder.path()).await.unwrap_err().found().contains("several kinds"));
+    }
+
+    #[tokio::test]
+    async fn files_of_one_folder_have_one_header() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "first,last\nkim,park\n").unwrap();
+        std::fs::write(folder.path().join("b.csv"), "last,first\nlee,choi\n").unwrap();
+        let error = register(&session(), "primary", folder.path()).await.unwrap_err();
+        assert!(error.place().unwrap().ends_with("b.csv") && !error.to_string().contains("lee"), "{error}");
+        std::fs::write(folder.path().join("b.csv"), "first,last\r\nchoi,lee\n").unwrap();
+        assert!(register(&session(), "primary", folder.path()).await.is_ok());
     }
 
     #[tokio::test]

@@ -15,6 +15,9 @@ pub(crate) fn store(error: &object_store::Error, place: impl Into<String>) -> Er
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => Error::usage("access is refused")
             .help("check the credentials and their permissions, or who owns the folder"),
         // The store's answer to a request of any kind.
+        other if other.to_string().contains("AccessDenied") || other.to_string().contains("403 Forbidden") => {
+            Error::usage("access is refused").help("check the credentials and their permissions on this place")
+        }
         other if other.to_string().contains("NoSuchBucket") => {
             Error::usage("there is no such bucket").help("correct location under [lake], or make the bucket")
         }
@@ -53,7 +56,8 @@ pub(crate) fn io(error: &io::Error, place: impl Into<String>) -> Error {
         | io::ErrorKind::InvalidFilename) => {
             Error::usage(format!("the place cannot be used: {kind}")).help("check the path")
         }
-        kind => Error::unavailable(format!("the file system failed: {kind}")),
+        kind => Error::unavailable(format!("the disk or the network failed: {kind}"))
+            .help("for a bucket, check endpoint and region under [lake]"),
     };
     out.at(place)
 }

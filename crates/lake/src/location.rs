@@ -154,7 +154,7 @@ impl Lake {
     }
 
     async fn delete_objects(&self, keys: object_store::Result<Vec<Path>>, place: &Path) -> Result<()> {
-        let keys = keys.map_err(|e| failure::store(&e, self.shown(&place)))?;
+        let keys = keys.map_err(|e| failure::store(&e, self.shown(place)))?;
         self.delete_all(keys).await
     }
 
@@ -174,7 +174,7 @@ impl Lake {
     pub(crate) async fn delete(&self, key: &Path) -> Result<()> {
         match self.store.delete(key).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failure::store(&error, self.shown(&key))),
+            Err(error) => Err(failure::store(&error, self.shown(key))),
         }
     }
 }

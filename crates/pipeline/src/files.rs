@@ -202,7 +202,11 @@ fn collect(folder: &Path, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<()
         }
     };
     for path in entries.flatten().map(|e| e.path()) {
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()).map(str::to_owned) else {
+            return Err(Error::bad_input("a file's name is not UTF-8, so it cannot be told apart in records")
+                .at(path.display().to_string())
+                .help("rename the file"));
+        };
         if *first == "**" {
             if path.is_dir() {
                 collect(&path, parts, found)?;
@@ -296,6 +300,17 @@ mod tests {
         std::fs::remove_file(folder.path().join("again")).unwrap();
         write("a", "longer");
         assert!(new_files(Some(&fourth.bookmark), all(), |_| None).err().unwrap().place().unwrap().ends_with('a'));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_not_passed_over_for_its_name() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe.json");
+        if std::fs::write(folder.path().join(odd), "{}").is_ok() {
+            assert!(matching_files(folder.path(), "*.json").unwrap_err().found().contains("UTF-8"));
+        }
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn unknown(name: &str, known: &[TableName]) -> Error {
 fn refused(error: &DataFusionError) -> Error {
     let text = || error.strip_backtrace().lines().next().unwrap_or_default().to_owned();
     match error.find_root() {
-        DataFusionError::ResourcesExhausted(_) => Error::unavailable("the statement takes more memory than is allowed")
+        DataFusionError::ResourcesExhausted(_) => Error::usage("the statement takes more memory than is allowed")
             .help("raise memory_limit under [run] in lakegate.toml"),
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),

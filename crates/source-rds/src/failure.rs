@@ -37,6 +37,13 @@ pub(crate) fn postgres(error: &tokio_postgres::Error, place: &str) -> Error {
 fn cause_of(error: &tokio_postgres::Error) -> String {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
+        let text = inner.to_string();
+        if text.contains("certificate") || text.contains("UnknownIssuer") {
+            return "the server's certificate is not trusted by this machine".to_owned();
+        }
+        if text.contains("server does not support TLS") {
+            return "the server does not offer TLS, which sslmode=require asks for".to_owned();
+        }
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
             return io.kind().to_string();
         }
@@ -48,7 +55,7 @@ fn cause_of(error: &tokio_postgres::Error) -> String {
 /// An error of SQLite.
 pub(crate) fn sqlite(error: &rusqlite::Error, place: &str) -> Error {
     let out = match error.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen) => {
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::PermissionDenied) => {
             Error::bad_input("the database file cannot be opened").help("correct the connection's URL in lakegate.toml")
         }
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {

@@ -120,7 +120,10 @@ fn summary(rules: usize, failed: usize, bad_rows: Option<u64>, arguments: &Quali
 async fn write_bad_rows(context: &SessionContext, ruleset: &Ruleset, schema: SchemaRef, path: &Path) -> Result<u64> {
     let rules = RowRules::compile(ruleset, SchemaRef::clone(&schema))?;
     let names = rules.rules();
-    let failure = |e: datafusion::error::DataFusionError| Error::bad_input("the data cannot be read").caused_by(e);
+    // A reader's own message may quote what it could not read.
+    let failure = |_: datafusion::error::DataFusionError| {
+        Error::bad_input("the data cannot be read").help("its files may differ in their columns or types")
+    };
     let mut batches = context.table("primary").await.map_err(failure)?.execute_stream().await.map_err(failure)?;
     let file = File::create(path).map_err(|e| output::unwritable(&e, path))?;
     let mut csv = CsvOutput::new(file);

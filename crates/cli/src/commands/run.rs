@@ -97,11 +97,9 @@ async fn run_one(project: &Project, lake: &Lake, name: &JobName, options: &RunOp
 fn stop_on_signals(cancellation: Cancellation) {
     tokio::spawn(async move {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return };
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
         cancellation.cancel();
         output::warn("stopping: runs that have not published yet are abandoned (again to end at once)");
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }

@@ -2,24 +2,30 @@
 
 mod audit;
 mod extract;
+mod fingerprint;
 mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use chrono_tz::Tz;
-use lakegate_contract::{AsOf, Class, Contract, Error, OnNewColumn, Result, Treatment};
+use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
 use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged};
 use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
-use sha2::{Digest as _, Sha256};
+
+pub use fingerprint::would_be_unchanged;
+use fingerprint::{configuration_of, digest, redaction_state, same_as_published};
 
 use crate::record::{peak_memory, principal};
 use crate::source::{Bookmark, Plan, Source};
 use crate::{JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
+
+/// How long a run that has failed tries to clear up after itself.
+const CLEARING: Duration = Duration::from_secs(60);
 
 /// What a run needs besides its source.
 pub struct JobContext {
@@ -83,9 +89,27 @@ impl Cancellation {
     fn check(&self) -> Result<()> {
         if self.is_cancelled() {
             return Err(Error::new(Class::Interrupted, "the run was interrupted before it published")
-                .help("nothing was published, nothing is left behind; run it again when you like"));
+                .help("it has published nothing; run the job again when you like"));
         }
         Ok(())
+    }
+
+    /// The result of `work`, or the interruption, whichever comes first: a service that does not answer must not keep
+    /// anybody waiting.
+    async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        const LOOK: Duration = Duration::from_millis(100);
+        let interrupted = async {
+            loop {
+                if let Err(error) = self.check() {
+                    return error;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            result = work => result,
+            error = interrupted => Err(error),
+        }
     }
 }
 
@@ -150,18 +174,19 @@ impl<'a> Attempt<'a> {
         let (lake, table) = (&self.context.lake, self.context.contract.table());
         self.phase(Phase::Plan);
         let _lock = lake.lock(table)?;
-        let killed = lake.reconcile(table).await?;
+        let cancellation = self.options.cancellation.clone();
+        let killed = cancellation.or(lake.reconcile(table)).await?;
         self.record_killed(&killed).await;
         let mode = extract::write_mode(self.context.definition.mode);
-        let head = lake.head_for(&self.context.contract, mode).await?;
+        let head = cancellation.or(lake.head_for(&self.context.contract, mode)).await?;
         let began = Instant::now();
-        let plan = self.plan(source.as_ref(), head.as_ref()).await?;
+        let plan = cancellation.or(self.plan(source.as_ref(), head.as_ref())).await?;
         self.record.timings.plan = milliseconds(began);
         self.refuse_mixed_redaction(&plan, head.as_ref())?;
         if self.is_unchanged(&plan, head.as_ref()) {
             return Ok(Outcome::Unchanged);
         }
-        lake.note_open(table, self.run).await?;
+        cancellation.or(lake.note_open(table, self.run)).await?;
         let result = self.load(source, &plan, head.as_ref()).await;
         if !matches!(&result, Err(error) if error.class() == Class::CommitUnknown) {
             self.clear_up(result.is_err()).await;
@@ -202,8 +227,12 @@ impl<'a> Attempt<'a> {
             }
             lake.note_closed(table, self.run).await
         };
-        if let Err(error) = cleared.await {
-            tracing::warn!(run = %self.run, %error, "the run's files could not be cleared up; the next run will");
+        match tokio::time::timeout(CLEARING, cleared).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(run = %self.run, %error, "the run's files could not be cleared up; a later run will")
+            }
+            Err(_) => tracing::warn!(run = %self.run, "clearing up takes too long; a later run will"),
         }
     }
 
@@ -274,7 +303,8 @@ impl<'a> Attempt<'a> {
         let staged = staged?;
         let began = Instant::now();
         self.phase(Phase::Audit);
-        let audited = self.audit(&staged).await;
+        let cancellation = self.options.cancellation.clone();
+        let audited = cancellation.or(self.audit(&staged)).await;
         self.record.timings.audit = milliseconds(began);
         audited?;
         self.options.cancellation.check()?;
@@ -415,63 +445,8 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
     }
 }
 
-/// Whether a run of this plan would find nothing to do.
-pub fn would_be_unchanged(context: &JobContext, plan: &Plan, head: Option<&Head>) -> bool {
-    same_as_published(context.definition.mode, &configuration_of(context), plan, head)
-}
-
-fn same_as_published(mode: LoadMode, configuration: &str, plan: &Plan, head: Option<&Head>) -> bool {
-    match mode {
-        LoadMode::Append => plan.splits.is_empty(),
-        LoadMode::Replace => head
-            .and_then(|h| h.run.as_ref())
-            .is_some_and(|run| run.input == plan.identity && run.configuration == configuration),
-    }
-}
-
-/// Hash of everything but the input that decides what a run publishes.
-fn configuration_of(context: &JobContext) -> String {
-    digest(&[
-        &context.job_text,
-        context.contract.text(),
-        context.ruleset.as_ref().map(Ruleset::text).unwrap_or_default(),
-        context.time_zone.name(),
-        &redaction_state(context, true),
-    ])
-}
-
-/// What redaction depends on besides the contract's text: its own version, the keys themselves (by their fingerprints), and
-/// the day, where ages are counted as of today. With another of these the same input gives other rows.
-fn redaction_state(context: &JobContext, with_day: bool) -> String {
-    let mut state = format!("redaction {}", lakegate_redaction::VERSION);
-    for column in context.contract.published_columns().filter(|c| c.treatment != Treatment::Keep) {
-        state.push_str(&format!(";{}: {:?}", column.name, column.treatment));
-        match &column.treatment {
-            Treatment::Hmac { key, .. } => {
-                let fingerprint = context.keys.fingerprint(key).unwrap_or_default();
-                state.push_str(&format!(" {fingerprint}"));
-            }
-            Treatment::Band(band) if with_day && band.as_of == Some(AsOf::Today) => {
-                state.push_str(&format!(" {}", Utc::now().with_timezone(&context.time_zone).date_naive()));
-            }
-            _ => {}
-        }
-    }
-    state
-}
-
 fn milliseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// SHA-256 over texts, each with its length, in hexadecimal.
-fn digest(texts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

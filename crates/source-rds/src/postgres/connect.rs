@@ -1,10 +1,12 @@
 //! Connections to PostgreSQL, with TLS where the URL asks for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lakegate_contract::{Error, Result};
 use lakegate_redaction::Secret;
-use rustls_platform_verifier::ConfigVerifierExt as _;
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
@@ -63,6 +65,19 @@ fn is_local(config: &Config) -> bool {
     })
 }
 
+/// Other libraries of the process bring a cryptography of their own, so which one is meant has to be said.
+fn trusting_the_system(place: &str) -> Result<ClientConfig> {
+    let failed = |e: rustls::Error| {
+        Error::unavailable("the system's trusted certificates cannot be used").at(place).caused_by(e)
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(failed)?
+        .with_no_client_auth())
+}
+
 /// Connects: with TLS and a checked certificate where the URL says `sslmode=require`, `verify-ca` or `verify-full`; plain to
 /// this machine, or where it says `sslmode=disable`. `prefer` would fall back to plain silently, so it is not used.
 pub(crate) async fn connect(url: &Secret, place: &str) -> Result<Connected> {
@@ -77,9 +92,9 @@ pub(crate) async fn connect(url: &Secret, place: &str) -> Result<Connected> {
         let (client, connection) = config.connect(NoTls).await.map_err(|e| failure::postgres(&e, place))?;
         return Ok(Connected { client, driver: tokio::spawn(async move { drop(connection.await) }) });
     }
-    let tls = rustls::ClientConfig::with_platform_verifier()
-        .map_err(|e| Error::unavailable("the system's trusted certificates cannot be used").at(place).caused_by(e))?;
-    let (client, connection) =
-        config.connect(MakeRustlsConnect::new(tls)).await.map_err(|e| failure::postgres(&e, place))?;
+    let (client, connection) = config
+        .connect(MakeRustlsConnect::new(trusting_the_system(place)?))
+        .await
+        .map_err(|e| failure::postgres(&e, place))?;
     Ok(Connected { client, driver: tokio::spawn(async move { drop(connection.await) }) })
 }

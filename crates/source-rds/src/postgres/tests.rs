@@ -189,6 +189,17 @@ async fn domains_times_and_views_are_read_and_a_view_that_fails_is_bad_input() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tls_is_refused_when_tls_is_asked_for() {
+    let Some(url) = server() else { return };
+    for mode in ["require", "verify-full", "verify-ca"] {
+        let id = r#"columns = [{ name = "id", type = "bigint" }]"#;
+        let (source, _) = source(&format!("{url}?sslmode={mode}"), "t", id, None);
+        let error = source.plan(None).await.unwrap_err();
+        assert!(error.found().contains("TLS"), "{mode}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_told_apart() {
     let Some(url) = server() else { return };
     execute(&url, "DROP TABLE IF EXISTS rds_wrong; CREATE TABLE rds_wrong (id int, at timestamp)").await;
