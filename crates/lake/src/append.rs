@@ -7,13 +7,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use deltalake::DeltaTable;
-use futures::TryStreamExt as _;
 use lakegate_contract::{Error, PartitionValue, Result, TableName};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
 use serde::{Deserialize, Serialize};
 
-use crate::table::{file_key, live_files, newest_run, sequence_of};
+use crate::table::{commit_of_run, file_key, live_files, newest_run, sequence_of, version_of};
 use crate::writer::{Staged, StagedFile, WriteMode};
 use crate::{KilledRun, Lake, RunId, RunInfo, failure};
 
@@ -117,8 +116,9 @@ impl Lake {
             return Ok(true);
         }
         let Some(delta) = self.load(table, None).await? else { return Ok(false) };
-        let version = crate::table::version_of(&delta)?;
-        let Some((_, before)) = newest_run(&delta.log_store(), version, None).await? else { return Ok(false) };
+        let Some((_, before)) = newest_run(&delta.log_store(), version_of(&delta)?, None).await? else {
+            return Ok(false);
+        };
         let sequence = sequence_of(&delta, table).await? + 1;
         let fence = RunInfo { sequence, rows: 0, ..before };
         tracing::info!(%table, sequence, "fencing off runs that were abandoned");
@@ -133,9 +133,7 @@ impl Lake {
 
     pub(crate) async fn open_runs(&self, table: &TableName) -> Result<Vec<RunId>> {
         let place = self.key(&format!("system/open/{table}"))?;
-        let listed: object_store::Result<Vec<Path>> =
-            self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
-        let keys = listed.map_err(|e| failure::store(&e, self.shown(&place)))?;
+        let keys = self.keys_below(&place).await?;
         Ok(keys.iter().filter_map(|key| serde_json::from_value(key.filename()?.into()).ok()).collect())
     }
 
@@ -158,18 +156,7 @@ impl Lake {
     /// The commit that a run has made, if it has: perhaps replaced since, and then older versions still need its files.
     async fn commit_of(&self, table: &TableName, run: RunId) -> Result<Option<(u64, RunInfo)>> {
         let Some(delta) = self.load(table, None).await? else { return Ok(None) };
-        let log = delta.log_store();
-        let mut version = delta.version();
-        while let Some(current) = version {
-            match newest_run(&log, current, None).await? {
-                Some((found, info)) if info.run == run => return Ok(Some((found, info))),
-                // Runs are sorted by time: what was committed before it began cannot be its own.
-                Some((_, info)) if info.run < run => return Ok(None),
-                Some((found, _)) => version = found.checked_sub(1),
-                None => return Ok(None),
-            }
-        }
-        Ok(None)
+        commit_of_run(&delta.log_store(), version_of(&delta)?, None, run).await
     }
 
     /// Notes that a run is about to stage files of a table, so that the next one can clear up after it.
@@ -201,10 +188,8 @@ impl Lake {
 
     async fn intents(&self, table: &TableName) -> Result<Vec<Intent>> {
         let place = self.key(&format!("system/intents/{table}"))?;
-        let listed: object_store::Result<Vec<Path>> =
-            self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
         let mut intents = Vec::new();
-        for key in listed.map_err(|e| failure::store(&e, self.shown(&place)))? {
+        for key in self.keys_below(&place).await? {
             let read = async { self.store().get(&key).await?.bytes().await };
             let bytes = match read.await {
                 // Its run has finished in the meantime.

@@ -21,7 +21,7 @@ pub(crate) fn store(error: &object_store::Error, place: impl Into<String>) -> Er
         other if other.to_string().contains("NoSuchBucket") => {
             Error::usage("there is no such bucket").help("correct location under [lake], or make the bucket")
         }
-        other => match io_cause(other) {
+        other => match cause_of::<io::Error>(other) {
             Some(cause) => return io(cause, place),
             None => Error::unavailable("the store did not do what was asked").caused_by(StoreText(other.to_string())),
         },
@@ -69,26 +69,14 @@ pub(crate) fn delta(error: DeltaTableError, place: impl Into<String>) -> Error {
         DeltaTableError::VersionAlreadyExists(_) | DeltaTableError::Transaction { .. } => {
             Error::unavailable("the commit was not taken").at(place).caused_by(StoreText(error.to_string()))
         }
-        other if store_cause(other).is_some() => {
-            store_cause(other).map_or_else(|| Error::bug("a cause is gone"), |found| store(found, place))
-        }
-        _ => Error::new(Class::BadInput, "the table's log cannot be read")
-            .at(place)
-            .caused_by(StoreText(error.to_string()))
-            .help("an entry of its _delta_log may be damaged or missing: restore it"),
+        _ => match cause_of::<object_store::Error>(&error) {
+            Some(found) => store(found, place),
+            None => Error::new(Class::BadInput, "the table's log cannot be read")
+                .at(place)
+                .caused_by(StoreText(error.to_string()))
+                .help("an entry of its _delta_log may be damaged or missing: restore it"),
+        },
     }
-}
-
-/// The store's error behind one of the log's readers.
-fn store_cause(error: &DeltaTableError) -> Option<&object_store::Error> {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(found) = inner.downcast_ref::<object_store::Error>() {
-            return Some(found);
-        }
-        cause = inner.source();
-    }
-    None
 }
 
 /// What the Parquet writer said.
@@ -109,10 +97,11 @@ pub(crate) fn parquet(error: &parquet::errors::ParquetError, place: impl Into<St
     Error::new(Class::Unavailable, "the Parquet file cannot be written").at(place)
 }
 
-fn io_cause(error: &object_store::Error) -> Option<&io::Error> {
+/// The first error of a type among the causes of another.
+fn cause_of<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if let Some(found) = inner.downcast_ref::<io::Error>() {
+        if let Some(found) = inner.downcast_ref() {
             return Some(found);
         }
         cause = inner.source();
@@ -124,7 +113,7 @@ fn io_cause(error: &object_store::Error) -> Option<&io::Error> {
 fn io_inside(error: &io::Error) -> Option<&io::Error> {
     let inner = error.get_ref()?;
     match inner.downcast_ref::<object_store::Error>() {
-        Some(found) => io_cause(found),
+        Some(found) => cause_of(found),
         None => inner.downcast_ref::<io::Error>(),
     }
 }

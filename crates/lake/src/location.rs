@@ -145,17 +145,17 @@ impl Lake {
     /// Deletes every object below `relative`, and on a local disk its empty folders.
     pub(crate) async fn delete_below(&self, relative: &str) -> Result<()> {
         let place = self.key(relative)?;
-        self.delete_objects(self.store.list(Some(&place)).map_ok(|meta| meta.location).try_collect().await, &place)
-            .await?;
+        self.delete_all(self.keys_below(&place).await?).await?;
         if let Some(folder) = &self.folder {
             remove_empty_folders(&folder.join(relative));
         }
         Ok(())
     }
 
-    async fn delete_objects(&self, keys: object_store::Result<Vec<Path>>, place: &Path) -> Result<()> {
-        let keys = keys.map_err(|e| failure::store(&e, self.shown(place)))?;
-        self.delete_all(keys).await
+    /// The keys of every object below `place`.
+    pub(crate) async fn keys_below(&self, place: &Path) -> Result<Vec<Path>> {
+        let keys = self.store.list(Some(place)).map_ok(|meta| meta.location).try_collect().await;
+        keys.map_err(|e| failure::store(&e, self.shown(place)))
     }
 
     /// Deletes objects, on a bucket many with one request; those that are gone already are fine.

@@ -13,7 +13,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use lakegate_contract::{Class, Contract, Error, PartitionValue, Result};
 
-use crate::table::{APPLICATION, newest_run, schema_change, sequence_of, version_of};
+use crate::table::{APPLICATION, commit_of_run, schema_change, sequence_of, version_of};
 use crate::writer::{Staged, StagedFile, WriteMode};
 use crate::{Lake, RunInfo, encode_partition_segment, failure};
 
@@ -133,14 +133,8 @@ impl Publication<'_> {
     async fn settled(&mut self, delta: &DeltaTable) -> Result<Option<u64>> {
         let Some(base) = self.base else { return Ok(None) };
         let newest = version_of(delta)?;
-        let log = delta.log_store();
-        let mut version = newest;
-        while let Some((found, run)) = newest_run(&log, version, Some(base)).await? {
-            if run.run == self.info.run {
-                return Ok(Some(found));
-            }
-            let Some(before) = found.checked_sub(1) else { break };
-            version = before;
+        if let Some((found, _)) = commit_of_run(&delta.log_store(), newest, Some(base), self.info.run).await? {
+            return Ok(Some(found));
         }
         self.doubtful = self.doubtful.filter(|slot| *slot > newest);
         Ok(None)
@@ -192,11 +186,6 @@ async fn commit(
     actions: Vec<Action>,
     info: &RunInfo,
 ) -> std::result::Result<u64, DeltaTableError> {
-    let metadata = HashMap::from([("lakegate".to_owned(), serde_json::to_value(info)?)]);
-    let properties = CommitProperties::default()
-        .with_metadata(metadata)
-        .with_max_retries(0)
-        .with_application_transaction(Transaction::new(APPLICATION, info.sequence));
     let mode = if staged.mode == WriteMode::Append { SaveMode::Append } else { SaveMode::Overwrite };
     let partition_by: Vec<String> = staged.contract.partition_by().iter().map(|f| f.name.to_string()).collect();
     let operation = DeltaOperation::Write {
@@ -204,23 +193,31 @@ async fn commit(
         partition_by: (!partition_by.is_empty()).then_some(partition_by),
         predicate: None,
     };
-    let finalized = CommitBuilder::from(properties)
-        .with_actions(actions)
-        .build(Some(delta.snapshot()?), delta.log_store(), operation)
-        .await?;
-    Ok(finalized.version())
+    send(delta, actions, operation, info).await
 }
 
 /// A commit without files, which takes a number: see [`Lake::reconcile`].
 pub(crate) async fn commit_nothing(delta: &DeltaTable, info: &RunInfo) -> std::result::Result<u64, DeltaTableError> {
+    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+    send(delta, Vec::new(), operation, info).await
+}
+
+/// The one way in which entries are written: numbered, with what they say of their run, and tried once.
+async fn send(
+    delta: &DeltaTable,
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+    info: &RunInfo,
+) -> std::result::Result<u64, DeltaTableError> {
     let metadata = HashMap::from([("lakegate".to_owned(), serde_json::to_value(info)?)]);
     let properties = CommitProperties::default()
         .with_metadata(metadata)
         .with_max_retries(0)
         .with_application_transaction(Transaction::new(APPLICATION, info.sequence));
-    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
-    let finalized =
-        CommitBuilder::from(properties).build(Some(delta.snapshot()?), delta.log_store(), operation).await?;
+    let finalized = CommitBuilder::from(properties)
+        .with_actions(actions)
+        .build(Some(delta.snapshot()?), delta.log_store(), operation)
+        .await?;
     Ok(finalized.version())
 }
 

@@ -1,7 +1,6 @@
 //! Records of runs and rules: JSON lines under `system/`, a file a run.
 
 use chrono::NaiveDate;
-use futures::TryStreamExt as _;
 use lakegate_contract::{Error, Result};
 use object_store::{ObjectStoreExt as _, PutPayload};
 use serde_json::Value;
@@ -26,9 +25,7 @@ impl Lake {
     /// When they cannot be listed or read.
     pub async fn system_records(&self, kind: &str, newest: usize) -> Result<Vec<Value>> {
         let place = self.key(&format!("system/{kind}"))?;
-        let listed: object_store::Result<Vec<_>> =
-            self.store().list(Some(&place)).map_ok(|m| m.location).try_collect().await;
-        let mut keys = listed.map_err(|e| failure::store(&e, self.shown(&place)))?;
+        let mut keys = self.keys_below(&place).await?;
         // Run ids begin with their time, so the file's name sorts by it whatever the date folder's zone.
         keys.sort_by(|a, b| b.filename().cmp(&a.filename()));
         let mut records = Vec::new();

@@ -15,7 +15,7 @@ use object_store::prefix::PrefixStore;
 use serde_json::Value;
 use url::Url;
 
-use crate::{Lake, RunInfo, WriteMode, failure};
+use crate::{Lake, RunId, RunInfo, WriteMode, failure};
 
 /// A file that the head of a log names.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,6 +164,10 @@ impl Lake {
     }
 }
 
+/// Runs are sorted by when they began, and commits by when they ended: a run may be overtaken by one that began this much
+/// later. A Glue job ends after at most 7 days.
+const LONGEST_RUN: chrono::Duration = chrono::Duration::days(8);
+
 /// The name under which a table's commits are numbered in its log.
 pub(crate) const APPLICATION: &str = "lakegate";
 
@@ -303,6 +307,26 @@ pub(crate) async fn newest_run(log: &LogStoreRef, version: u64, after: Option<u6
             return Ok(Some((current, info)));
         }
         version = current.checked_sub(1);
+    }
+    Ok(None)
+}
+
+/// The commit that a run has made, at or below `version` and above `after`, if it has made one.
+pub(crate) async fn commit_of_run(
+    log: &LogStoreRef,
+    version: u64,
+    after: Option<u64>,
+    run: RunId,
+) -> Result<Option<(u64, RunInfo)>> {
+    let mut version = Some(version);
+    while let Some(current) = version {
+        match newest_run(log, current, after).await? {
+            Some((found, info)) if info.run == run => return Ok(Some((found, info))),
+            // What was committed by a run that had to be over before this one began cannot have this one's below it.
+            Some((_, info)) if run.began() - info.run.began() > LONGEST_RUN => return Ok(None),
+            Some((found, _)) => version = found.checked_sub(1),
+            None => return Ok(None),
+        }
     }
     Ok(None)
 }

@@ -380,6 +380,21 @@ async fn a_commit_that_may_still_arrive_is_said_to_be_unknown() {
 }
 
 #[tokio::test]
+async fn a_commit_is_found_below_one_of_a_run_that_began_before_it() {
+    let (_folder, lake) = lake();
+    let table = contract().table().clone();
+    let earlier = RunId::new();
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let later = RunId::new();
+    load_as(later, &lake, WriteMode::Replace, 1, &[(1, Some("a"))]).await.unwrap();
+    load_as(earlier, &lake, WriteMode::Replace, 2, &[(2, Some("a"))]).await.unwrap();
+    lake.note_open(&table, later).await.unwrap();
+    let killed = lake.reconcile(&table).await.unwrap();
+    assert_eq!(killed.first().unwrap().published_version, Some(1));
+    assert_eq!(parquet_files(lake.folder().unwrap()), 2, "files of an older version were deleted");
+}
+
+#[tokio::test]
 async fn vacuuming_keeps_what_the_retention_time_needs() {
     let (_folder, lake) = lake();
     let table = contract().table().clone();

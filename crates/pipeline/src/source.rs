@@ -8,10 +8,11 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use chrono_tz::Tz;
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use lakegate_contract::Result;
 use lakegate_redaction::{OriginUnit, RawBatch, Secret};
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::Receiver;
 
 /// What a source needs to know of the project besides its own configuration and the contract.
 #[derive(Debug, Clone)]
@@ -124,6 +125,12 @@ pub enum SourceItem {
 
 /// What [`Source::open`] returns.
 pub type ItemStream = Pin<Box<dyn Stream<Item = Result<SourceItem>> + Send>>;
+
+/// The items that a thread sends, as a stream: for sources whose drivers block.
+pub fn items_of(receiver: Receiver<Result<SourceItem>>) -> ItemStream {
+    futures::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) })
+        .boxed()
+}
 
 /// Something that rows come from.
 ///

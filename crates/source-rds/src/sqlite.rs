@@ -6,17 +6,17 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures::StreamExt as _;
 use lakegate_contract::{DataType, Error, Result};
 use lakegate_pipeline::files::{identity_of, pin};
 use lakegate_pipeline::rows::{Misfit, RowsBuilder, Value, of_integer, of_text};
+use lakegate_pipeline::source::items_of;
 use lakegate_pipeline::text::parse_decimal;
 use lakegate_pipeline::{InputObject, ItemStream, Plan, Rejected, SourceItem, Split};
 use lakegate_redaction::{Origin, OriginUnit, RawBatch, Secret};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Sender, channel};
 
 use crate::failure;
 use crate::source::TableContext;
@@ -169,7 +169,7 @@ impl SqliteTable {
                 let _ = sender.blocking_send(Err(error));
             }
         });
-        Ok(stream_of(receiver))
+        Ok(items_of(receiver))
     }
 
     fn refuse_changed(&self, payload: &Payload) -> Result<()> {
@@ -327,11 +327,6 @@ fn value_of<'a>(
             _ => Err("a BLOB"),
         },
     }
-}
-
-fn stream_of(receiver: Receiver<Result<SourceItem>>) -> ItemStream {
-    futures::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|item| (item, receiver)) })
-        .boxed()
 }
 
 fn named(table: &str) -> InputObject {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
 use lakegate_pipeline::files::{InputFile, check_pin, matching_files, new_files};
 use lakegate_pipeline::rows::RowsBuilder;
+use lakegate_pipeline::source::items_of;
 use lakegate_pipeline::{Bookmark, InputObject, ItemStream, Plan, Source, SourceEnvironment, SourceItem, Split};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::channel;
@@ -201,9 +201,6 @@ impl Source for SurveySource {
                 let _ = sender.blocking_send(Err(error));
             }
         });
-        Ok(futures::stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|item| (item, receiver))
-        })
-        .boxed())
+        Ok(items_of(receiver))
     }
 }
