@@ -6,9 +6,9 @@ use std::time::UNIX_EPOCH;
 
 use lakegate_contract::{Error, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::source::{Bookmark, InputObject};
+use crate::text::digest;
 
 /// A file of the input: where it is, and what pins it.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,14 +81,7 @@ pub fn check_pin(root: &Path, path: PathBuf, version: &str) -> Result<()> {
 
 /// The identity of several objects: SHA-256 over their names and versions.
 pub fn identity_of<'a>(objects: impl IntoIterator<Item = &'a InputObject>) -> String {
-    let mut hash = Sha256::new();
-    for object in objects {
-        for text in [&object.name, &object.version] {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        }
-    }
-    hexadecimal(hash)
+    digest(objects.into_iter().flat_map(|object| [object.name.as_str(), object.version.as_str()]))
 }
 
 /// What remains to be read of `files`, and the bookmark for the next plan.
@@ -138,36 +131,38 @@ pub fn new_files(
         .filter(|(_, known)| !known.copy)
         .map(|(name, known)| ((known.digest.clone(), meaning(name)), name.clone()))
         .collect();
-    let (mut unread, mut notices, mut identity) = (Vec::new(), Vec::new(), Sha256::new());
+    let (mut unread, mut notices, mut identity) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
         let (name, version) = (&file.object.name, &file.object.version);
         if known.get(name).is_some_and(|k| k.version == *version) {
             continue;
         }
-        let digest = digest_of(&file.path, name)?;
+        let content = digest_of(&file.path, name)?;
         match known.get_mut(name) {
-            Some(same) if same.digest == digest => {
+            Some(same) if same.digest == content => {
                 same.version = version.clone();
                 continue;
             }
             Some(other) if !other.copy => return Err(changed(name)),
             _ => {}
         }
-        let holder = holders.get(&(digest.clone(), meaning(name))).filter(|_| file.object.bytes != Some(0));
-        known.insert(name.clone(), Known { version: version.clone(), digest: digest.clone(), copy: holder.is_some() });
+        let holder = holders.get(&(content.clone(), meaning(name))).filter(|_| file.object.bytes != Some(0));
+        known.insert(name.clone(), Known { version: version.clone(), digest: content.clone(), copy: holder.is_some() });
         if let Some(other) = holder {
             notices.push(format!("{name} was not read: it is a copy of {other}"));
             continue;
         }
-        holders.insert((digest.clone(), meaning(name)), name.clone());
-        for text in [name, &digest] {
-            identity.update((text.len() as u64).to_le_bytes());
-            identity.update(text.as_bytes());
-        }
+        holders.insert((content.clone(), meaning(name)), name.clone());
+        identity.extend([name.clone(), content]);
         unread.push(file);
     }
     let known = serde_json::to_value(known).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))?;
-    Ok(NewFiles { files: unread, identity: hexadecimal(identity), bookmark: Bookmark(known), notices })
+    Ok(NewFiles {
+        files: unread,
+        identity: digest(identity.iter().map(String::as_str)),
+        bookmark: Bookmark(known),
+        notices,
+    })
 }
 
 fn digest_of(path: &Path, name: &str) -> Result<String> {
@@ -175,10 +170,6 @@ fn digest_of(path: &Path, name: &str) -> Result<String> {
     let mut hash = blake3::Hasher::new();
     hash.update_reader(std::fs::File::open(path).map_err(unreadable)?).map_err(unreadable)?;
     Ok(hash.finalize().to_hex().to_string())
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn changed(name: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use chrono::{NaiveDate, TimeZone as _};
 use chrono_tz::Tz;
+use sha2::{Digest as _, Sha256};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -149,6 +150,16 @@ fn offset(bytes: &[u8]) -> Option<Option<i64>> {
         _ => return None,
     };
     (hours <= 18 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
+}
+
+/// SHA-256 over texts, each with its length, in hexadecimal.
+pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use chrono::Utc;
 use lakegate_contract::{AsOf, Treatment};
 use lakegate_lake::Head;
 use lakegate_quality::Ruleset;
-use sha2::{Digest as _, Sha256};
 
 use super::JobContext;
 use crate::LoadMode;
 use crate::source::Plan;
+use crate::text::digest;
 
 /// Whether a run of this plan would find nothing to do.
 pub fn would_be_unchanged(context: &JobContext, plan: &Plan, head: Option<&Head>) -> bool {
@@ -26,8 +26,8 @@ pub(super) fn same_as_published(mode: LoadMode, configuration: &str, plan: &Plan
 
 /// Hash of everything but the input that decides what a run publishes.
 pub(super) fn configuration_of(context: &JobContext) -> String {
-    digest(&[
-        &context.job_text,
+    digest([
+        context.job_text.as_str(),
         context.contract.text(),
         context.ruleset.as_ref().map(Ruleset::text).unwrap_or_default(),
         context.time_zone.name(),
@@ -53,14 +53,4 @@ pub(super) fn redaction_state(context: &JobContext, with_day: bool) -> String {
         }
     }
     state
-}
-
-/// SHA-256 over texts, each with its length, in hexadecimal.
-pub(super) fn digest(texts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -18,10 +18,11 @@ use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
 
 pub use fingerprint::would_be_unchanged;
-use fingerprint::{configuration_of, digest, redaction_state, same_as_published};
+use fingerprint::{configuration_of, redaction_state, same_as_published};
 
 use crate::record::{peak_memory, principal};
 use crate::source::{Bookmark, Plan, Source};
+use crate::text::digest;
 use crate::{JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
 
 /// How long a run that has failed tries to clear up after itself.
@@ -166,7 +167,7 @@ impl<'a> Attempt<'a> {
     fn new(context: &'a JobContext, options: &'a RunOptions) -> Self {
         let run = RunId::new();
         let record = new_record(context, options, run);
-        let redaction = digest(&[&redaction_state(context, false)]);
+        let redaction = digest([redaction_state(context, false).as_str()]);
         Self { context, options, run, record, notices: Vec::new(), redaction, began: Instant::now() }
     }
 
@@ -416,8 +417,8 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
         exit_code: 0,
         error: None,
         configuration: configuration_of(context),
-        contract: digest(&[context.contract.text()]),
-        ruleset: ruleset.map(|text| digest(&[text])),
+        contract: digest([context.contract.text()]),
+        ruleset: ruleset.map(|text| digest([text])),
         input: None,
         input_objects: 0,
         splits: 0,
