@@ -64,6 +64,8 @@ pub enum Command {
     Quality(QualityArguments),
     /// List the newest runs and how they ended
     Runs(RunsArguments),
+    /// Compare the Glue catalog with the lake, make it equal, or show it
+    Catalog(CatalogArguments),
     /// Delete old generations that no recent version of a table needs
     Vacuum(VacuumArguments),
 }
@@ -231,6 +233,43 @@ pub struct RunsArguments {
     /// How many, newest first
     #[arg(short = 'n', long, default_value_t = 20)]
     pub limit: usize,
+}
+
+/// `lakegate catalog`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate --env prod catalog diff                what the catalog lacks; the exit code is 7 when it lacks anything
+  lakegate --env prod catalog apply orders clicks
+
+Runs keep the catalog equal by themselves. [catalog] in lakegate.toml names the database.")]
+pub struct CatalogArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: CatalogAction,
+}
+
+/// What `lakegate catalog` does.
+#[derive(Debug, Subcommand)]
+pub enum CatalogAction {
+    /// Say what would have to change for the catalog to show the newest versions; touches nothing
+    Diff {
+        /// Only these tables
+        #[arg(value_name = "TABLE")]
+        tables: Vec<String>,
+    },
+    /// Make the catalog show the newest versions, and read back that it does
+    Apply {
+        /// Only these tables
+        #[arg(value_name = "TABLE")]
+        tables: Vec<String>,
+    },
+    /// List the tables of the lake that the catalog shows
+    Show {
+        /// Only these tables
+        #[arg(value_name = "TABLE")]
+        tables: Vec<String>,
+    },
 }
 
 /// `lakegate vacuum`

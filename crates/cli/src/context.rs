@@ -11,6 +11,7 @@ use lakegate_pipeline::{JobContext, JobFile, Project, Source};
 use lakegate_quality::{RowRules, Ruleset, check, parse};
 
 use crate::arguments::GlobalArguments;
+use crate::cloud::Services;
 use crate::sources;
 
 /// The project's folder: the one that was named, or found from here.
@@ -47,7 +48,7 @@ pub fn relative(error: Error, root: &std::path::Path) -> Error {
 
 /// The project's lake.
 pub fn lake(project: &Project) -> Result<Lake> {
-    Lake::open_with(&project.lake_location()?, &project.bucket_options()?)
+    Services::new(project).map(|services| services.lake)
 }
 
 /// The ruleset of a job's table, parsed and checked against the table's contract.
@@ -91,7 +92,7 @@ fn key_names(contract: &Contract) -> BTreeSet<&str> {
 }
 
 /// A job ready to run.
-pub fn job(project: &Project, lake: &Lake, name: &str) -> Result<(JobContext, Arc<dyn Source>)> {
+pub async fn job(project: &Project, services: &Services, name: &str) -> Result<(JobContext, Arc<dyn Source>)> {
     let file = project
         .jobs
         .iter()
@@ -102,8 +103,8 @@ pub fn job(project: &Project, lake: &Lake, name: &str) -> Result<(JobContext, Ar
     if let Some(problem) = problems.into_iter().next() {
         return Err(problem);
     }
-    let source = sources::build(project, file, &contract)?;
-    let keys = project.keys(&key_names(&contract))?;
+    let source = sources::build(project, file, &contract, &services.secrets).await?;
+    let keys = project.keys(&key_names(&contract), &services.secrets).await?;
     let context = JobContext {
         definition: file.definition.clone(),
         job_text: file.text().to_owned(),
@@ -111,7 +112,9 @@ pub fn job(project: &Project, lake: &Lake, name: &str) -> Result<(JobContext, Ar
         ruleset,
         time_zone: project.time_zone,
         keys,
-        lake: lake.clone(),
+        lake: services.lake.clone(),
+        catalog: services.catalog(),
+        breakers: services.breakers.clone(),
         workers: project.workers(),
         memory_limit: project.memory_limit(),
     };

@@ -1,6 +1,7 @@
 //! The `lakegate` program.
 
 mod arguments;
+mod cloud;
 mod commands;
 mod context;
 mod dataset;
@@ -77,6 +78,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Query(query) => commands::query::run(query, global).await,
         Command::Quality(quality) => commands::quality::run(quality, global.json).await,
         Command::Runs(runs) => commands::runs::run(runs, global).await,
+        Command::Catalog(catalog) => commands::catalog::run(catalog, global).await,
         Command::Vacuum(vacuum) => commands::vacuum::run(vacuum, global).await,
     }
 }

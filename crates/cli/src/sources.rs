@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakegate_contract::{Contract, Error, Result, suggest};
 use lakegate_pipeline::files::check_pattern;
-use lakegate_pipeline::{JobFile, Project, Source, SourceEnvironment};
+use lakegate_pipeline::{JobFile, Project, SecretStore, Source, SourceEnvironment};
 use lakegate_source_clicks::{ClicksConfig, ClicksSource};
 use lakegate_source_rds::{RdsConfig, RdsSource};
 use lakegate_source_survey::{SurveyConfig, SurveySource};
@@ -30,33 +30,41 @@ pub fn connection_of(job: &JobFile) -> Option<String> {
 }
 
 /// Makes the source of a job.
-pub fn build(project: &Project, job: &JobFile, contract: &Arc<Contract>) -> Result<Arc<dyn Source>> {
+pub async fn build(
+    project: &Project,
+    job: &JobFile,
+    contract: &Arc<Contract>,
+    secrets: &dyn SecretStore,
+) -> Result<Arc<dyn Source>> {
     let contract = Arc::clone(contract);
     Ok(match job.definition.source_kind.as_str() {
         "rds" => {
             let config: RdsConfig = job.source()?;
-            let environment = environment(project, Some(&config.connection))?;
+            let environment = environment(project, Some(&config.connection), secrets).await?;
             Arc::new(RdsSource::new(config, contract, environment)?)
         }
-        "survey" => Arc::new(SurveySource::new(job.source::<SurveyConfig>()?, contract, environment(project, None)?)?),
-        "clicks" => Arc::new(ClicksSource::new(job.source::<ClicksConfig>()?, contract, environment(project, None)?)?),
+        "survey" => {
+            let environment = environment(project, None, secrets).await?;
+            Arc::new(SurveySource::new(job.source::<SurveyConfig>()?, contract, environment)?)
+        }
+        "clicks" => {
+            let environment = environment(project, None, secrets).await?;
+            Arc::new(ClicksSource::new(job.source::<ClicksConfig>()?, contract, environment)?)
+        }
         other => return Err(unknown_kind(job, other)),
     })
 }
 
-/// A variable that is not set is an error only for the job that needs it.
-fn environment(project: &Project, connection: Option<&str>) -> Result<SourceEnvironment> {
+/// With the one connection that the job needs: others may have secrets that are out of reach here.
+async fn environment(
+    project: &Project,
+    connection: Option<&str>,
+    secrets: &dyn SecretStore,
+) -> Result<SourceEnvironment> {
     let mut connections = BTreeMap::new();
-    for (name, url) in project.connections() {
-        match url {
-            Ok(url) => {
-                connections.insert(name, url);
-            }
-            Err(error) if Some(name.as_str()) == connection => {
-                return Err(error.at(format!("[connections.{name}] in lakegate.toml")));
-            }
-            Err(_) => {}
-        }
+    if let Some(name) = connection {
+        let url = project.connection(name, secrets).await?.ok_or_else(|| unknown_connection(project, name))?;
+        connections.insert(name.to_owned(), url);
     }
     Ok(SourceEnvironment {
         project_root: project.root.clone(),
@@ -64,6 +72,15 @@ fn environment(project: &Project, connection: Option<&str>) -> Result<SourceEnvi
         connections,
         batch_rows: BATCH_ROWS,
     })
+}
+
+fn unknown_connection(project: &Project, name: &str) -> Error {
+    let error = Error::usage(format!("there is no connection `{name}`"))
+        .expected(format!("[connections.{name}] in lakegate.toml"));
+    match suggest(name, project.declared().connections) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error,
+    }
 }
 
 fn unknown_kind(job: &JobFile, kind: &str) -> Error {

@@ -5,8 +5,11 @@
 //! record written before says which; the next run of the table reads it and either finishes or undoes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use deltalake::DeltaTable;
+use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_contract::{Error, PartitionValue, Result, TableName};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
@@ -20,6 +23,15 @@ use crate::{KilledRun, Lake, RunId, RunInfo, failure};
 /// after 15 minutes and a Glue job after at most 7 days; the fence keeps a longer one from doing harm.
 const ABANDONED_AFTER: chrono::Duration = chrono::Duration::hours(6);
 
+/// On a bucket, how long a run that has noted its intent is waited for before it is fenced off. What it has put in place is
+/// seen through the catalog, so it must be committed or undone before the next run puts the same rows there again.
+const PLACING: Duration = Duration::from_secs(15);
+/// An intent that is this old by the store's clock is not waited for.
+const STALE_INTENT: chrono::Duration = chrono::Duration::minutes(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Copies that are asked for at once.
+const COPIES: usize = 16;
+
 /// What an append is about to put in place.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +39,12 @@ struct Intent {
     run: RunId,
     /// Places in the table's folder.
     files: Vec<String>,
+}
+
+/// An intent and when it was written.
+struct Noted {
+    intent: Intent,
+    at: DateTime<Utc>,
 }
 
 impl Lake {
@@ -44,19 +62,22 @@ impl Lake {
         let files = placed(staged, delta, &self.place(staged.table()))?;
         intended.extend(files.iter().map(|f| f.relative.clone()));
         self.write_intent(staged, intended).await?;
-        for file in &files {
-            let target = file_key(self, staged.table(), &file.relative)?;
-            // The name holds the run's own ULID: what is there already was put there by an earlier attempt of this run.
-            let placed = match self.folder() {
-                Some(_) => self.store().copy_if_not_exists(&file.location, &target).await,
-                None => self.store().copy(&file.location, &target).await,
-            };
-            match placed {
-                Ok(()) | Err(object_store::Error::AlreadyExists { .. }) => {}
-                Err(error) => return Err(failure::store(&error, self.shown(&target))),
-            }
-        }
+        let copies = futures::stream::iter(&files).map(Ok).try_for_each_concurrent(COPIES, |file| self.place_file(staged, file));
+        copies.await?;
         Ok(files)
+    }
+
+    async fn place_file(&self, staged: &Staged, file: &StagedFile) -> Result<()> {
+        let target = file_key(self, staged.table(), &file.relative)?;
+        // The name holds the run's own ULID: what is there already was put there by an earlier attempt of this run.
+        let placed = match self.folder() {
+            Some(_) => self.store().copy_if_not_exists(&file.location, &target).await,
+            None => self.store().copy(&file.location, &target).await,
+        };
+        match placed {
+            Ok(()) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(failure::store(&error, self.shown(&target))),
+        }
     }
 
     /// Clears the staging folder of a committed append. What is left when that fails is cleared by the next run.
@@ -79,19 +100,20 @@ impl Lake {
     }
 
     /// Finishes or undoes what earlier runs of a table left between staging and commit. On a local disk the caller holds the
-    /// table's lock, so none of them is still at work. On a bucket only runs of some age count as dead, and before anything of
-    /// theirs is deleted a commit of no files takes the number that they would need: should one wake up, it is refused.
+    /// table's lock, so none of them is still at work. On a bucket a run counts as dead once it is of some age, or does not
+    /// commit what it has put in place; and before anything of theirs is deleted a commit of no files takes the number that
+    /// they would need: should one wake up, it is refused.
     ///
     /// # Errors
     /// When the log or the staging folder cannot be read.
     pub async fn reconcile(&self, table: &TableName) -> Result<Vec<KilledRun>> {
-        let (intents, open) = (self.intents(table).await?, self.open_runs(table).await?);
-        let others = intents.iter().map(|i| i.run).chain(open.iter().copied());
-        let dead: Vec<RunId> = others.filter(|run| self.is_dead(*run)).collect();
+        let (open, intents) = (self.open_runs(table).await?, self.settled_intents(table).await?);
+        let placing = intents.iter().map(|intent| intent.run);
+        let dead: Vec<RunId> = open.iter().copied().filter(|run| self.is_dead(*run)).chain(placing).collect();
         if dead.is_empty() || !self.fence(table).await? {
             return Ok(Vec::new());
         }
-        for intent in intents.into_iter().filter(|intent| dead.contains(&intent.run)) {
+        for intent in intents {
             if self.commit_of(table, intent.run).await?.is_none() {
                 tracing::info!(run = %intent.run, %table, "undoing an append that was never committed");
                 for file in &intent.files {
@@ -104,9 +126,23 @@ impl Lake {
         self.clear_abandoned(table, open).await
     }
 
+    /// The intents of runs that are over, or that do not get any further: those of live ones are gone a moment later.
+    async fn settled_intents(&self, table: &TableName) -> Result<Vec<Intent>> {
+        let began = Instant::now();
+        loop {
+            let noted = self.intents(table).await?;
+            let fresh = |noted: &Noted| Utc::now() - noted.at < STALE_INTENT;
+            if self.folder().is_some() || began.elapsed() > PLACING || !noted.iter().any(fresh) {
+                return Ok(noted.into_iter().map(|noted| noted.intent).collect());
+            }
+            tracing::info!(%table, "waiting for another run to commit what it has put in place");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// Whether nobody can be at work on this run any more.
     fn is_dead(&self, run: RunId) -> bool {
-        self.folder().is_some() || chrono::Utc::now() - run.began() > ABANDONED_AFTER
+        self.folder().is_some() || Utc::now() - run.began() > ABANDONED_AFTER
     }
 
     /// Takes the table's next number on a bucket, so that every run that was planned before is refused; `false` when that
@@ -186,10 +222,12 @@ impl Lake {
         Ok(())
     }
 
-    async fn intents(&self, table: &TableName) -> Result<Vec<Intent>> {
+    async fn intents(&self, table: &TableName) -> Result<Vec<Noted>> {
         let place = self.key(&format!("system/intents/{table}"))?;
+        let listed: object_store::Result<Vec<_>> = self.store().list(Some(&place)).try_collect().await;
         let mut intents = Vec::new();
-        for key in self.keys_below(&place).await? {
+        for meta in listed.map_err(|e| failure::store(&e, self.shown(&place)))? {
+            let key = meta.location;
             let read = async { self.store().get(&key).await?.bytes().await };
             let bytes = match read.await {
                 // Its run has finished in the meantime.
@@ -198,7 +236,7 @@ impl Lake {
             };
             let intent: Intent = serde_json::from_slice(&bytes)
                 .map_err(|_| Error::bug("an intent record does not parse").at(key.to_string()))?;
-            intents.push(intent);
+            intents.push(Noted { intent, at: meta.last_modified });
         }
         Ok(intents)
     }

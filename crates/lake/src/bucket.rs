@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use lakegate_contract::{Error, Result};
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
@@ -16,8 +17,8 @@ const MAX_RETRIES: usize = 8;
 const ATTEMPT: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What a bucket needs besides its name; credentials come from the environment, the container or the instance.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a bucket needs besides its name.
+#[derive(Debug, Clone, Default)]
 pub struct BucketOptions {
     /// Its region; otherwise `AWS_REGION` says.
     pub region: Option<String>,
@@ -25,6 +26,10 @@ pub struct BucketOptions {
     pub endpoint: Option<String>,
     /// The KMS key under which objects are encrypted; otherwise the bucket's own rule decides.
     pub kms_key: Option<String>,
+    /// The AWS account that must own the bucket: a bucket of that name that somebody else has made is refused.
+    pub owner: Option<String>,
+    /// Where credentials come from; otherwise from the environment, the container or the instance.
+    pub credentials: Option<AwsCredentialProvider>,
 }
 
 /// The store and the prefix of `bucket/prefix`.
@@ -35,7 +40,14 @@ pub(crate) fn open(location: &str, rest: &str, options: &BucketOptions) -> Resul
         return Err(bad("the bucket's name is missing"));
     }
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retries());
-    builder = builder.with_client_options(ClientOptions::new().with_timeout(ATTEMPT).with_connect_timeout(CONNECT));
+    let mut client = ClientOptions::new().with_timeout(ATTEMPT).with_connect_timeout(CONNECT);
+    if let Some(owner) = &options.owner {
+        client = client.with_default_headers(owner_header(owner)?);
+    }
+    builder = builder.with_client_options(client);
+    if let Some(credentials) = &options.credentials {
+        builder = builder.with_credentials(Arc::clone(credentials));
+    }
     if let Some(region) = &options.region {
         builder = builder.with_region(region);
     }
@@ -74,6 +86,17 @@ pub fn check_endpoint(endpoint: &str) -> Result<()> {
     }
     Err(Error::usage("[lake] endpoint is not a server's address")
         .expected("https://host or http://host:port, without a path"))
+}
+
+/// Sent, and signed, with every request: S3 refuses it when another account owns the bucket.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
+fn owner_header(owner: &str) -> Result<HeaderMap> {
+    if owner.len() != 12 || !owner.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Error::usage("[lake] owner is not the number of an AWS account").expected("12 digits"));
+    }
+    let value =
+        HeaderValue::from_str(owner).map_err(|e| Error::bug("an account's number is no header").caused_by(e))?;
+    Ok(HeaderMap::from_iter([(HeaderName::from_static("x-amz-expected-bucket-owner"), value)]))
 }
 
 /// Backoff with jitter: many writers that are throttled together must not come back together.

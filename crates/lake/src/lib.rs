@@ -22,6 +22,7 @@ mod run;
 mod statistics;
 mod system;
 mod table;
+mod tail;
 mod vacuum;
 mod writer;
 
@@ -32,7 +33,8 @@ pub use lock::TableLock;
 pub use publish::Published;
 pub use quarantine::{QuarantineSummary, QuarantineWriter, RejectedRecord};
 pub use run::{KilledRun, RunId, RunInfo};
-pub use table::{Head, LiveFile};
+pub use table::{Head, LiveFile, PublishedColumn};
+pub use tail::Tail;
 pub use vacuum::Vacuumed;
 pub use writer::{Staged, StagedFile, StagedWriter, WriteMode, WriterOptions};
 

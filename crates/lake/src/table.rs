@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake::kernel::transaction::CommitProperties;
-use deltalake::kernel::{MetadataExt as _, StructField, StructType};
+use deltalake::kernel::{DataType, MetadataExt as _, PrimitiveType, StructField, StructType};
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::{DeltaTable, DeltaTableError, TableProperty};
@@ -48,6 +48,21 @@ pub struct Head {
     pub sequence: i64,
     /// The files of this version.
     pub files: Vec<LiveFile>,
+    /// The columns of the files.
+    pub columns: Vec<PublishedColumn>,
+    /// The partition columns, outermost first.
+    pub partition_columns: Vec<PublishedColumn>,
+}
+
+/// A column as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type, in Athena's words.
+    pub data_type: String,
+    /// What it holds, for people.
+    pub comment: Option<String>,
 }
 
 impl Head {
@@ -92,7 +107,9 @@ impl Lake {
                     "restore the deleted entries of _delta_log; without them the next run would load everything twice",
                 ));
         }
-        Ok(Head { version, run, sequence, files: live_files(delta, &self.place(table))? })
+        let files = live_files(delta, &self.place(table))?;
+        let (partition_columns, columns) = published_columns(delta, table)?;
+        Ok(Head { version, run, sequence, files, columns, partition_columns })
     }
 
     pub(crate) fn place(&self, table: &TableName) -> String {
@@ -278,14 +295,37 @@ pub(crate) fn schema_change(
     Ok(Some(deltalake::kernel::Action::Metadata(metadata)))
 }
 
+/// The partition columns, in their order, and those of the files.
+fn published_columns(delta: &DeltaTable, table: &TableName) -> Result<(Vec<PublishedColumn>, Vec<PublishedColumn>)> {
+    let snapshot = delta.snapshot().map_err(|e| failure::delta(e, table.to_string()))?;
+    let schema = snapshot.schema();
+    let keys = snapshot.metadata().partition_columns();
+    let column = |field: &StructField| PublishedColumn {
+        name: field.name().clone(),
+        data_type: athena_word(field.data_type()),
+        comment: field.metadata().get("comment").map(ToString::to_string),
+    };
+    let partitions = keys.iter().filter_map(|key| schema.field(key)).map(column).collect();
+    let files = schema.fields().filter(|field| !keys.contains(field.name())).map(column).collect();
+    Ok((partitions, files))
+}
+
 /// A type of the log in the words of contracts.
-fn athena_word(data_type: &deltalake::kernel::DataType) -> String {
-    match data_type.to_string().as_str() {
-        "long" => "bigint".to_owned(),
-        "integer" => "int".to_owned(),
-        "short" => "smallint".to_owned(),
-        "byte" => "tinyint".to_owned(),
-        other => other.to_owned(),
+fn athena_word(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Primitive(PrimitiveType::Long) => "bigint".to_owned(),
+        DataType::Primitive(PrimitiveType::Integer) => "int".to_owned(),
+        DataType::Primitive(PrimitiveType::Short) => "smallint".to_owned(),
+        DataType::Primitive(PrimitiveType::Byte) => "tinyint".to_owned(),
+        DataType::Primitive(PrimitiveType::TimestampNtz) => "timestamp".to_owned(),
+        DataType::Array(array) => format!("array<{}>", athena_word(array.element_type())),
+        DataType::Map(map) => format!("map<{},{}>", athena_word(map.key_type()), athena_word(map.value_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<String> =
+                fields.fields().map(|f| format!("{}:{}", f.name(), athena_word(f.data_type()))).collect();
+            format!("struct<{}>", fields.join(","))
+        }
+        other => other.to_string(),
     }
 }
 
@@ -332,7 +372,7 @@ pub(crate) async fn commit_of_run(
 }
 
 /// What a log entry says of our run; `None` when another program made it.
-fn run_of(entry: &[u8], version: u64) -> Result<Option<RunInfo>> {
+pub(crate) fn run_of(entry: &[u8], version: u64) -> Result<Option<RunInfo>> {
     let place = || format!("log entry {version}");
     let text = std::str::from_utf8(entry).map_err(|_| Error::unavailable("the entry is not UTF-8").at(place()))?;
     for line in text.lines().filter(|line| line.contains("commitInfo")) {

@@ -17,6 +17,8 @@ pub enum Phase {
     Audit,
     /// Committing.
     Publish,
+    /// Making the catalog equal.
+    Mirror,
 }
 
 impl fmt::Display for Phase {
@@ -26,6 +28,7 @@ impl fmt::Display for Phase {
             Phase::Extract => "reading",
             Phase::Audit => "judging",
             Phase::Publish => "publishing",
+            Phase::Mirror => "cataloguing",
         })
     }
 }

@@ -37,6 +37,8 @@ pub struct Timings {
     pub audit: u64,
     /// The commit.
     pub publish: u64,
+    /// The catalog.
+    pub mirror: u64,
     /// All of it.
     pub total: u64,
 }
@@ -108,6 +110,8 @@ pub struct RunRecord {
     pub dropped_columns: Vec<String>,
     /// Version of the table, once published.
     pub published_version: Option<u64>,
+    /// Version of the table that the catalog shows, once it was made equal.
+    pub catalog_version: Option<u64>,
     /// Name of the generation folder.
     pub generation: Option<String>,
     /// Partitions that were written.

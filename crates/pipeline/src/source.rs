@@ -142,6 +142,11 @@ pub trait Source: Send + Sync {
     /// One line for people: what is read and from where, without secrets.
     fn describe(&self) -> String;
 
+    /// The service that is asked, for the breaker that all jobs share: `connection shop`. `None` for files of this machine.
+    fn service(&self) -> Option<String> {
+        None
+    }
+
     /// What would be read now. `since` is the bookmark of the last published run of an appending job; a job that
     /// replaces passes `None` and gets everything.
     ///

@@ -137,6 +137,13 @@ impl Source for RdsSource {
         }
     }
 
+    fn service(&self) -> Option<String> {
+        match &self.table {
+            Table::Postgres(table) => Some(format!("connection {}", table.connection())),
+            Table::Sqlite(_) => None,
+        }
+    }
+
     async fn plan(&self, _since: Option<&Bookmark>) -> Result<Plan> {
         match &self.table {
             Table::Postgres(table) => table.plan().await,

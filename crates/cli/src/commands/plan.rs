@@ -10,21 +10,23 @@ use lakegate_pipeline::{Bookmark, JobDefinition, LoadMode, Plan, in_order, would
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, PlanArguments};
+use crate::cloud::Services;
 use crate::{context, output};
 
 /// Asks each source what there is; changes nothing.
 pub async fn run(arguments: &PlanArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
-    let lake = context::lake(&project)?;
+    let services = Services::new(&project)?;
+    let lake = &services.lake;
     let definitions = project.definitions();
     let mut planned = Vec::new();
     for definition in in_order(&definitions, &arguments.jobs)? {
-        let (job, source) = context::job(&project, &lake, definition.name.as_str())?;
+        let (job, source) = context::job(&project, &services, definition.name.as_str()).await?;
         let head = lake.head(&definition.table).await?;
         let bookmark = head.as_ref().and_then(|h| h.run.as_ref()).and_then(|r| r.bookmark.clone());
         let since = bookmark.filter(|_| definition.mode == LoadMode::Append).map(Bookmark);
         let plan = source.plan(since.as_ref()).await?;
-        let unchanged = would_be_unchanged(&job, &plan, head.as_ref());
+        let unchanged = would_be_unchanged(&job, &plan, head.as_ref().and_then(|h| h.run.as_ref()));
         planned.push(describe(definition, &source.describe(), &plan, head.as_ref(), unchanged));
     }
     if global.json {

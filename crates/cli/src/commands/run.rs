@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{HumanBytes, HumanCount};
 use lakegate_contract::{Class, Error, JobName, Result};
-use lakegate_lake::Lake;
 use lakegate_pipeline::{
     Cancellation, JobReport, Outcome, Project, RunOptions, Trigger, in_order, run_in_order, run_job,
 };
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, RunArguments};
+use crate::cloud::Services;
 use crate::progress::Bars;
 use crate::{context, errors, output};
 
@@ -42,7 +42,7 @@ pub async fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<E
 
 /// Runs jobs of a project; a failing job does not stop those that do not wait for it.
 pub async fn run_jobs(project: &Project, selected: &[String], force: bool, quiet: bool) -> Result<Vec<Finished>> {
-    let lake = context::lake(project)?;
+    let services = Services::new(project)?;
     let definitions = project.definitions();
     let ordered = in_order(&definitions, selected)?;
     let cancellation = Cancellation::default();
@@ -59,10 +59,11 @@ pub async fn run_jobs(project: &Project, selected: &[String], force: bool, quiet
         &ordered,
         project.parallel_jobs(),
         |definition| {
-            let (lake, options) = (&lake, &options);
+            let (services, options) = (&services, &options);
             async move {
-                let done = run_one(project, lake, &definition.name, options).await;
-                let good = done.error.is_none();
+                let done = run_one(project, services, &definition.name, options).await;
+                // A catalog that lags behind keeps nobody from the lake.
+                let good = done.error.as_ref().is_none_or(|e| e.class() == Class::CatalogLagging);
                 add(done);
                 good
             }
@@ -77,8 +78,8 @@ pub async fn run_jobs(project: &Project, selected: &[String], force: bool, quiet
     Ok(finished.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-async fn run_one(project: &Project, lake: &Lake, name: &JobName, options: &RunOptions) -> Finished {
-    match context::job(project, lake, name.as_str()) {
+async fn run_one(project: &Project, services: &Services, name: &JobName, options: &RunOptions) -> Finished {
+    match context::job(project, services, name.as_str()).await {
         Ok((context, source)) => {
             let mut report = run_job(&context, source, options).await;
             let error = report.error.take().map(|e| context::relative(e, &project.root));

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use lakegate_contract::{AsOf, Treatment};
-use lakegate_lake::Head;
+use lakegate_lake::RunInfo;
 use lakegate_quality::Ruleset;
 
 use super::JobContext;
@@ -11,16 +11,16 @@ use crate::source::Plan;
 use crate::text::digest;
 
 /// Whether a run of this plan would find nothing to do.
-pub fn would_be_unchanged(context: &JobContext, plan: &Plan, head: Option<&Head>) -> bool {
-    same_as_published(context.definition.mode, &configuration_of(context), plan, head)
+pub fn would_be_unchanged(context: &JobContext, plan: &Plan, before: Option<&RunInfo>) -> bool {
+    same_as_published(context.definition.mode, &configuration_of(context), plan, before)
 }
 
-pub(super) fn same_as_published(mode: LoadMode, configuration: &str, plan: &Plan, head: Option<&Head>) -> bool {
+pub(super) fn same_as_published(mode: LoadMode, configuration: &str, plan: &Plan, before: Option<&RunInfo>) -> bool {
     match mode {
         LoadMode::Append => plan.splits.is_empty(),
-        LoadMode::Replace => head
-            .and_then(|h| h.run.as_ref())
-            .is_some_and(|run| run.input == plan.identity && run.configuration == configuration),
+        LoadMode::Replace => {
+            before.is_some_and(|run| run.input == plan.identity && run.configuration == configuration)
+        }
     }
 }
 

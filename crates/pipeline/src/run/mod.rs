@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use chrono_tz::Tz;
 use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
-use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged};
+use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged, Tail};
 use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
 
@@ -23,7 +23,7 @@ use fingerprint::{configuration_of, redaction_state, same_as_published};
 use crate::record::{peak_memory, principal};
 use crate::source::{Bookmark, Plan, Source};
 use crate::text::digest;
-use crate::{JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
+use crate::{Breakers, Catalog, JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
 
 /// How long a run that has failed tries to clear up after itself.
 const CLEARING: Duration = Duration::from_secs(60);
@@ -44,6 +44,10 @@ pub struct JobContext {
     pub keys: KeyRing,
     /// Where it publishes.
     pub lake: Lake,
+    /// The catalog that is kept equal to the lake.
+    pub catalog: Option<Arc<dyn Catalog>>,
+    /// Breakers that all jobs share.
+    pub breakers: Breakers,
     /// Splits that are read at once.
     pub workers: usize,
     /// Bytes that buffers and queries may use.
@@ -176,23 +180,71 @@ impl<'a> Attempt<'a> {
         self.phase(Phase::Plan);
         let _lock = lake.lock(table)?;
         let cancellation = self.options.cancellation.clone();
-        let killed = cancellation.or(lake.reconcile(table)).await?;
-        self.record_killed(&killed).await;
-        let mode = extract::write_mode(self.context.definition.mode);
-        let head = cancellation.or(lake.head_for(&self.context.contract, mode)).await?;
         let began = Instant::now();
-        let plan = cancellation.or(self.plan(source.as_ref(), head.as_ref())).await?;
+        let breakers = self.context.breakers.clone();
+        let reconciled = breakers.call(lake.location(), 1, || async {
+            Ok((lake.reconcile(table).await?, lake.tail(table).await?))
+        });
+        let (killed, tail) = cancellation.or(reconciled).await?;
+        self.record_killed(&killed).await;
+        let before = cancellation.or(self.last_run(tail.as_ref())).await?;
+        let plan = cancellation.or(self.plan(source.as_ref(), before.as_ref())).await?;
         self.record.timings.plan = milliseconds(began);
-        self.refuse_mixed_redaction(&plan, head.as_ref())?;
-        if self.is_unchanged(&plan, head.as_ref()) {
+        self.refuse_mixed_redaction(&plan, before.as_ref())?;
+        if self.is_unchanged(&plan, before.as_ref()) {
+            self.record.outcome = Outcome::Unchanged;
+            self.catch_up(tail.as_ref()).await?;
             return Ok(Outcome::Unchanged);
         }
+        let mode = extract::write_mode(self.context.definition.mode);
+        let head = cancellation.or(lake.head_for(&self.context.contract, mode)).await?;
+        refuse_if_moved_on(before.as_ref(), head.as_ref(), &self.context.definition)?;
         cancellation.or(lake.note_open(table, self.run)).await?;
         let result = self.load(source, &plan, head.as_ref()).await;
         if !matches!(&result, Err(error) if error.class() == Class::CommitUnknown) {
             self.clear_up(result.is_err()).await;
         }
-        result
+        self.record.outcome = result?;
+        self.mirror().await?;
+        Ok(self.record.outcome)
+    }
+
+    /// What the newest of our commits says. Usually that is the newest commit of all.
+    async fn last_run(&self, tail: Option<&Tail>) -> Result<Option<RunInfo>> {
+        match tail {
+            None => Ok(None),
+            Some(Tail { run: Some(run), .. }) => Ok(Some(run.clone())),
+            Some(Tail { run: None, .. }) => {
+                let head = self.context.lake.head(self.context.contract.table()).await?;
+                Ok(head.and_then(|h| h.run))
+            }
+        }
+    }
+
+    /// A run with nothing to do still makes good what an earlier one could not do in the catalog.
+    async fn catch_up(&mut self, tail: Option<&Tail>) -> Result<()> {
+        let (Some(catalog), Some(tail)) = (self.context.catalog.clone(), tail) else { return Ok(()) };
+        let table = self.context.contract.table();
+        let breakers = self.context.breakers.clone();
+        let shown = breakers.call(&catalog.describe(), 1, || catalog.shown_version(table)).await;
+        if shown.map_err(|e| lagging(e, self.context))? == Some(tail.version) {
+            return Ok(());
+        }
+        self.notices.push("the catalog did not show the newest version: it was made equal".to_owned());
+        self.mirror().await
+    }
+
+    /// Not interruptible: what is published is to be seen.
+    async fn mirror(&mut self) -> Result<()> {
+        let Some(catalog) = self.context.catalog.clone() else { return Ok(()) };
+        self.phase(Phase::Mirror);
+        let began = Instant::now();
+        let (lake, contract) = (&self.context.lake, &self.context.contract);
+        let breakers = self.context.breakers.clone();
+        let shown = breakers.call(&catalog.describe(), 1, || catalog.mirror(lake, contract)).await;
+        self.record.timings.mirror = milliseconds(began);
+        self.record.catalog_version = Some(shown.map_err(|e| lagging(e, self.context))?);
+        Ok(())
     }
 
     /// Runs whose process was killed could not write their records.
@@ -237,10 +289,14 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn plan(&mut self, source: &dyn Source, head: Option<&Head>) -> Result<Plan> {
-        let before = head.and_then(|h| h.run.as_ref()).and_then(|r| r.bookmark.clone());
+    async fn plan(&mut self, source: &dyn Source, before: Option<&RunInfo>) -> Result<Plan> {
+        const ATTEMPTS: u32 = 3;
+        let before = before.and_then(|r| r.bookmark.clone());
         let since = before.clone().filter(|_| self.context.definition.mode == LoadMode::Append).map(Bookmark);
-        let plan = source.plan(since.as_ref()).await?;
+        let plan = match source.service() {
+            Some(service) => self.context.breakers.call(&service, ATTEMPTS, || source.plan(since.as_ref())).await?,
+            None => source.plan(since.as_ref()).await?,
+        };
         if self.context.definition.mode == LoadMode::Append && plan.bookmark.is_none() && !plan.splits.is_empty() {
             return Err(Error::usage(
                 "the source cannot tell what it has read before, so every run would append all of it",
@@ -275,8 +331,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// Rows of an append stand beside those of earlier runs: pseudonyms under another key would not join with theirs.
-    fn refuse_mixed_redaction(&mut self, plan: &Plan, head: Option<&Head>) -> Result<()> {
-        let Some(before) = head.and_then(|h| h.run.as_ref()) else { return Ok(()) };
+    fn refuse_mixed_redaction(&mut self, plan: &Plan, before: Option<&RunInfo>) -> Result<()> {
+        let Some(before) = before else { return Ok(()) };
         if self.context.definition.mode == LoadMode::Replace || before.redaction == self.redaction {
             return Ok(());
         }
@@ -291,9 +347,9 @@ impl<'a> Attempt<'a> {
             .help("load everything afresh with mode = \"replace\" for one run, or append all the same with --force"))
     }
 
-    fn is_unchanged(&self, plan: &Plan, head: Option<&Head>) -> bool {
+    fn is_unchanged(&self, plan: &Plan, before: Option<&RunInfo>) -> bool {
         let forced = self.options.force && self.context.definition.mode == LoadMode::Replace;
-        !forced && same_as_published(self.context.definition.mode, &self.record.configuration, plan, head)
+        !forced && same_as_published(self.context.definition.mode, &self.record.configuration, plan, before)
     }
 
     async fn load(&mut self, source: Arc<dyn Source>, plan: &Plan, head: Option<&Head>) -> Result<Outcome> {
@@ -353,6 +409,8 @@ impl<'a> Attempt<'a> {
                 self.record.outcome = match error.class() {
                     Class::GateClosed => Outcome::GateClosed,
                     Class::Interrupted => Outcome::Interrupted,
+                    // The lake has what the run was for.
+                    Class::CatalogLagging => self.record.outcome,
                     _ => Outcome::Failed,
                 };
                 self.record.exit_code = error.class().exit_code();
@@ -400,6 +458,27 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// The plan says what is new since `before`: had another run published since, its rows would be there twice.
+fn refuse_if_moved_on(before: Option<&RunInfo>, head: Option<&Head>, job: &JobDefinition) -> Result<()> {
+    if head.and_then(|h| h.run.as_ref()).map(|r| (r.run, r.sequence)) == before.map(|r| (r.run, r.sequence)) {
+        return Ok(());
+    }
+    Err(Error::unavailable(format!("another run of job {} has published in the meantime", job.name))
+        .at(job.table.to_string())
+        .help("run the job again: it will plan from what is published now"))
+}
+
+fn lagging(cause: Error, context: &JobContext) -> Error {
+    let help = match cause.advice() {
+        Some(advice) => format!("{advice}; then `lakegate catalog apply`, or the job's next run, makes it equal"),
+        None => "the job's next run makes it equal, or `lakegate catalog apply` now".to_owned(),
+    };
+    Error::new(Class::CatalogLagging, format!("the lake has the data, the catalog does not show it: {}", cause.found()))
+        .at(cause.place().map_or_else(|| format!("table {}", context.contract.table()), str::to_owned))
+        .help(help)
+        .caused_by(cause)
+}
+
 fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunRecord {
     let now = Utc::now();
     let ruleset = context.ruleset.as_ref().map(Ruleset::text);
@@ -437,6 +516,7 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
         unread_columns: Vec::new(),
         dropped_columns: dropped.map(|c| c.name.to_string()).collect(),
         published_version: None,
+        catalog_version: None,
         generation: None,
         partitions: 0,
         timings: Timings::default(),

@@ -51,6 +51,8 @@ fn fixture(mode: LoadMode, gate: Gate, rules: &str) -> Fixture {
         time_zone: chrono_tz::UTC,
         keys: KeyRing::new(),
         lake: Lake::open(folder.path().join("lake").to_str().unwrap()).unwrap(),
+        catalog: None,
+        breakers: crate::Breakers::default(),
         workers: 2,
         memory_limit: 64 << 20,
     };

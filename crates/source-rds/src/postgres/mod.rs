@@ -63,6 +63,11 @@ impl PostgresTable {
         format!("PostgreSQL table {} at {}", self.context.table, self.server)
     }
 
+    /// The connection's name in `lakegate.toml`.
+    pub(crate) fn connection(&self) -> &str {
+        &self.context.connection
+    }
+
     fn place(&self) -> String {
         format!("{} at {}", self.context.place(), self.server)
     }

@@ -1,5 +1,8 @@
 //! A project: the folder with `lakegate.toml`.
 
+mod references;
+mod settings;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,11 +10,15 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use lakegate_contract::{Contract, Error, Result, TableName, load_document, suggest};
-use lakegate_lake::{BucketOptions, check_endpoint};
+use lakegate_lake::BucketOptions;
 use lakegate_redaction::{KeyRing, Secret};
-use serde::Deserialize;
 
-use crate::{JobDefinition, JobFile, parse_duration};
+use crate::{JobDefinition, JobFile};
+use references::{resolve, resolve_plain};
+use settings::{ProjectDocument, Settings};
+
+pub use references::{NoSecrets, SecretStore};
+pub use settings::{AthenaSettings, AthenaTables, CatalogSettings};
 
 /// The file that makes a folder a project.
 const PROJECT_FILE: &str = "lakegate.toml";
@@ -30,78 +37,6 @@ pub struct Project {
     contracts: BTreeMap<TableName, Arc<Contract>>,
     settings: Settings,
     text: String,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProjectDocument {
-    name: String,
-    time_zone: String,
-    lake: Lake,
-    #[serde(default)]
-    connections: BTreeMap<String, Connection>,
-    #[serde(default)]
-    keys: BTreeMap<String, Key>,
-    #[serde(default)]
-    run: Run,
-    #[serde(default)]
-    env: BTreeMap<String, Overrides>,
-}
-
-/// `[env.<name>]`: what differs there.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Overrides {
-    lake: Option<Lake>,
-    #[serde(default)]
-    connections: BTreeMap<String, Connection>,
-    #[serde(default)]
-    keys: BTreeMap<String, Key>,
-    run: Option<Run>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Lake {
-    location: String,
-    region: Option<String>,
-    endpoint: Option<String>,
-    kms_key: Option<String>,
-    retain: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Connection {
-    url: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Key {
-    value: Option<String>,
-    file: Option<PathBuf>,
-}
-
-/// `[run]`: how much a run may use.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Run {
-    parallel_jobs: Option<usize>,
-    workers: Option<usize>,
-    memory_limit: Option<String>,
-}
-
-#[derive(Debug)]
-struct Settings {
-    lake: String,
-    bucket: BucketOptions,
-    retain: Duration,
-    connections: BTreeMap<String, Connection>,
-    keys: BTreeMap<String, Key>,
-    parallel_jobs: usize,
-    workers: usize,
-    memory_limit: usize,
 }
 
 impl Project {
@@ -136,7 +71,7 @@ impl Project {
             }
         })?;
         let name = document.name.clone();
-        let settings = settings(document, env).map_err(|e| e.at(&place))?;
+        let settings = settings::check(document, env).map_err(|e| e.at(&place))?;
         let contracts = load_contracts(root)?;
         let jobs = files(root, "jobs", "toml")?.iter().map(|path| JobFile::load(path)).collect::<Result<Vec<_>>>()?;
         let project = Self { root: root.to_path_buf(), name, time_zone, jobs, contracts, settings, text };
@@ -216,7 +151,7 @@ impl Project {
     /// # Errors
     /// When it names a variable that is not set.
     pub fn lake_location(&self) -> Result<String> {
-        let location = resolve(&self.settings.lake)?;
+        let location = resolve_plain(&self.settings.lake)?;
         if location.contains("://") {
             return Ok(location);
         }
@@ -228,19 +163,45 @@ impl Project {
     /// # Errors
     /// When it names a variable that is not set.
     pub fn bucket_options(&self) -> Result<BucketOptions> {
-        let resolved = |text: &Option<String>| text.as_deref().map(resolve).transpose();
-        let bucket = &self.settings.bucket;
+        let resolved = |text: &Option<String>| text.as_deref().map(resolve_plain).transpose();
+        let (bucket, aws) = (&self.settings.bucket, &self.settings.aws);
         Ok(BucketOptions {
-            region: resolved(&bucket.region)?,
-            endpoint: resolved(&bucket.endpoint)?,
+            region: resolved(&bucket.region)?.or(resolved(&aws.region)?),
+            endpoint: resolved(&bucket.endpoint)?.or(resolved(&aws.endpoint)?),
             kms_key: resolved(&bucket.kms_key)?,
+            owner: resolved(&bucket.owner)?,
+            credentials: None,
         })
     }
 
-    /// The connection URLs of the project. A variable that is not set is told when its connection is used: then the value is
-    /// absent here.
-    pub fn connections(&self) -> BTreeMap<String, Result<Secret>> {
-        self.settings.connections.iter().map(|(name, c)| (name.clone(), resolve(&c.url).map(Secret::new))).collect()
+    /// `[aws]`: region, profile, endpoint, in this order.
+    ///
+    /// # Errors
+    /// When it names a variable that is not set.
+    pub fn aws(&self) -> Result<[Option<String>; 3]> {
+        let resolved = |text: &Option<String>| text.as_deref().map(resolve_plain).transpose();
+        let aws = &self.settings.aws;
+        Ok([resolved(&aws.region)?, resolved(&aws.profile)?, resolved(&aws.endpoint)?])
+    }
+
+    /// `[catalog]`, if the project has one.
+    pub fn catalog(&self) -> Option<&CatalogSettings> {
+        self.settings.catalog.as_ref()
+    }
+
+    /// `[athena]`.
+    pub fn athena(&self) -> &AthenaSettings {
+        &self.settings.athena
+    }
+
+    /// The URL of a connection, which holds a password; `None` when `lakegate.toml` does not declare the connection.
+    ///
+    /// # Errors
+    /// When a reference in it cannot be resolved.
+    pub async fn connection(&self, name: &str, store: &dyn SecretStore) -> Result<Option<Secret>> {
+        let Some(connection) = self.settings.connections.get(name) else { return Ok(None) };
+        let place = || format!("[connections.{name}] in lakegate.toml");
+        resolve(&connection.url, store).await.map(Some).map_err(|e| e.within(place()))
     }
 
     /// The names of connections and keys that `lakegate.toml` declares: their values may need variables that are not set.
@@ -256,13 +217,13 @@ impl Project {
     ///
     /// # Errors
     /// When a key's variable is not set, its file cannot be read, or it is too short.
-    pub fn keys(&self, wanted: &BTreeSet<&str>) -> Result<KeyRing> {
+    pub async fn keys(&self, wanted: &BTreeSet<&str>, store: &dyn SecretStore) -> Result<KeyRing> {
         let mut ring = KeyRing::new();
         for (name, key) in self.settings.keys.iter().filter(|(name, _)| wanted.contains(name.as_str())) {
             let place = || format!("[keys.{name}] in lakegate.toml");
             let secret = match (&key.value, &key.file) {
-                (Some(value), None) => resolve(value).map_err(|e| e.at(place()))?,
-                (None, Some(file)) => std::fs::read_to_string(self.root.join(file)).map_err(|e| {
+                (Some(value), None) => resolve(value, store).await.map_err(|e| e.within(place()))?,
+                (None, Some(file)) => std::fs::read_to_string(self.root.join(file)).map(Secret::new).map_err(|e| {
                     let error = Error::usage(format!("the key's file {} cannot be read: {}", file.display(), e.kind()));
                     let help = match e.kind() {
                         std::io::ErrorKind::NotFound => {
@@ -274,7 +235,7 @@ impl Project {
                 })?,
                 _ => return Err(Error::usage("a key has either a value or a file").at(place())),
             };
-            ring.insert(name, &Secret::new(secret))?;
+            ring.insert(name, &secret)?;
         }
         Ok(ring)
     }
@@ -312,88 +273,6 @@ pub struct Declared<'a> {
     pub connections: Vec<&'a str>,
     /// `[keys.NAME]`
     pub keys: Vec<&'a str>,
-}
-
-fn settings(document: ProjectDocument, env: Option<&str>) -> Result<Settings> {
-    const DEFAULT_MEMORY: usize = 256 << 20;
-    const LEAST_MEMORY: usize = 16 << 20;
-    const DEFAULT_RETAIN: Duration = Duration::from_secs(7 * 86_400);
-    let overrides = match env {
-        None => Overrides::default(),
-        Some(name) => document.env.get(name).cloned().ok_or_else(|| {
-            let listed = document.env.keys().cloned().collect::<Vec<_>>().join(", ");
-            Error::usage(format!("there is no [env.{name}]")).expected(if listed.is_empty() {
-                "no --env".to_owned()
-            } else {
-                format!("one of {listed}")
-            })
-        })?,
-    };
-    let run = overrides.run.unwrap_or(document.run);
-    if run.workers == Some(0) || run.parallel_jobs == Some(0) {
-        return Err(Error::usage("[run] workers or parallel_jobs is 0").expected("at least 1"));
-    }
-    let memory_limit = run.memory_limit.as_deref().map(parse_size).transpose()?.unwrap_or(DEFAULT_MEMORY);
-    if memory_limit < LEAST_MEMORY {
-        return Err(Error::usage("[run] memory_limit is too small to work with").expected("at least \"16MB\""));
-    }
-    let chosen = overrides.lake.unwrap_or(document.lake);
-    let bucket = BucketOptions { region: chosen.region, endpoint: chosen.endpoint, kms_key: chosen.kms_key };
-    if let Some(endpoint) = bucket.endpoint.as_ref().filter(|endpoint| !endpoint.contains("${")) {
-        check_endpoint(endpoint)?;
-    }
-    let lake = chosen.location;
-    let retain = chosen.retain.as_deref().map(parse_duration).transpose()?.unwrap_or(DEFAULT_RETAIN);
-    let foreign = lake.split_once("://").is_some_and(|(scheme, _)| scheme != "s3");
-    if lake.trim().is_empty() || foreign {
-        return Err(Error::usage(format!("[lake] location = \"{lake}\" is no place for a lake"))
-            .expected("a folder, or s3://bucket/prefix"));
-    }
-    let cores = std::thread::available_parallelism().map_or(1, Into::into);
-    Ok(Settings {
-        lake,
-        bucket,
-        retain,
-        connections: document.connections.into_iter().chain(overrides.connections).collect(),
-        keys: document.keys.into_iter().chain(overrides.keys).collect(),
-        parallel_jobs: run.parallel_jobs.unwrap_or(cores).max(1),
-        workers: run.workers.unwrap_or(cores).max(1),
-        memory_limit,
-    })
-}
-
-fn parse_size(text: &str) -> Result<usize> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.get(digits.len()..) {
-        Some("KB") => 1 << 10,
-        Some("MB") => 1 << 20,
-        Some("GB") => 1 << 30,
-        _ => 0,
-    };
-    match digits.trim().parse::<usize>() {
-        Ok(count) if unit > 0 && count > 0 => Ok(count.saturating_mul(unit)),
-        _ => Err(Error::usage(format!("`{text}` is not a size")).expected("for example \"256MB\" or \"1GB\"")),
-    }
-}
-
-/// Puts the values of environment variables in the place of `${env:NAME}`.
-fn resolve(text: &str) -> Result<String> {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        out.push_str(before);
-        let (reference, tail) = after.split_once('}').ok_or_else(|| Error::usage("`${` without `}`"))?;
-        let name = reference
-            .strip_prefix("env:")
-            .ok_or_else(|| Error::usage(format!("`${{{reference}}}` cannot be resolved")).expected("${env:NAME}"))?;
-        let value = std::env::var(name).map_err(|_| {
-            Error::usage(format!("the environment variable {name} is not set")).help(format!("set it: export {name}=…"))
-        })?;
-        out.push_str(&value);
-        rest = tail;
-    }
-    out.push_str(rest);
-    Ok(out)
 }
 
 fn load_contracts(root: &Path) -> Result<BTreeMap<TableName, Arc<Contract>>> {
@@ -444,11 +323,31 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_resolved_when_they_are_used() {
+    fn what_aws_needs_is_checked() {
+        let lake = "name = \"x\"\ntime_zone = \"UTC\"\n[lake]\nlocation = \"s3://bucket/lake\"\n";
+        let catalog = project(&format!("{lake}[catalog]\ndatabase = \"shop\"\nathena_table = \"both\"\n")).unwrap();
+        assert_eq!(catalog.catalog().unwrap().tables, AthenaTables::Both);
+        assert_eq!((catalog.athena().work_group.as_str(), catalog.athena().reuse), ("primary", None));
+        for bad in [
+            "[catalog]\ndatabase = \"Shop\"\n",
+            "[catalog]\ndatabase = \"shop\"\nmode = \"readonly\"\n",
+            "[athena]\nreuse = \"8d\"\n",
+            "[athena]\noutput = \"bucket\"\n",
+            "[aws]\nendpoint = \"localhost:5000\"\n",
+            "[connections.a]\nurl = \"${vault:x}\"\n",
+        ] {
+            assert!(project(&format!("{lake}{bad}")).is_err(), "{bad}");
+        }
+        let local = lake.replace("s3://bucket/lake", "lake");
+        assert!(project(&format!("{local}[catalog]\ndatabase = \"shop\"\n")).is_err());
+    }
+
+    #[tokio::test]
+    async fn variables_are_resolved_when_they_are_used() {
         let text = "name = \"x\"\ntime_zone = \"UTC\"\n[lake]\nlocation = \"lake\"\n[connections.a]\nurl = \"${env:LAKEGATE_NOT_SET}\"\n";
         let project = project(text).unwrap();
-        let error = project.connections().remove("a").unwrap().unwrap_err();
+        let error = project.connection("a", &NoSecrets).await.unwrap_err();
         assert!(error.found().contains("LAKEGATE_NOT_SET"));
-        assert_eq!(resolve("a${env:PATH").unwrap_err().class(), lakegate_contract::Class::Usage);
+        assert_eq!(resolve_plain("a${env:PATH").unwrap_err().class(), lakegate_contract::Class::Usage);
     }
 }

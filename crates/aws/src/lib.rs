@@ -1,0 +1,13 @@
+//! How AWS is reached: one configuration for every client, credentials of the SDK's chain, typed failures, secrets.
+
+mod account;
+mod credentials;
+mod failure;
+mod secrets;
+
+pub use account::{Aws, AwsOptions};
+pub use failure::{AwsFailure, FailureKind};
+pub use secrets::{AwsSecrets, SecretReference};
+
+/// The configuration of the SDK, for crates that make clients of their own.
+pub use aws_config::SdkConfig;

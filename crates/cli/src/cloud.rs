@@ -1,0 +1,80 @@
+//! What commands need besides the project's files: the lake, the catalog, secrets, AWS.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lakegate_aws::{Aws, AwsOptions, AwsSecrets, SecretReference};
+use lakegate_catalog_glue::GlueCatalog;
+use lakegate_contract::{Error, Result};
+use lakegate_lake::Lake;
+use lakegate_pipeline::{Breakers, Catalog, Project, SecretStore};
+use lakegate_redaction::Secret;
+
+/// The services of a project. None of them is asked before it is used, and a project of folders needs none.
+pub struct Services {
+    /// The lake.
+    pub lake: Lake,
+    /// The AWS account.
+    pub aws: Aws,
+    /// Secrets of the account.
+    pub secrets: Secrets,
+    /// Breakers that all jobs share.
+    pub breakers: Breakers,
+    glue: Option<GlueCatalog>,
+    read_only: bool,
+}
+
+impl Services {
+    /// The services that a project's settings name.
+    ///
+    /// # Errors
+    /// When the settings name a variable that is not set, or the lake's place cannot be used.
+    pub fn new(project: &Project) -> Result<Self> {
+        let [region, profile, endpoint] = project.aws()?;
+        let aws = Aws::new(AwsOptions { region, profile, endpoint });
+        let mut options = project.bucket_options()?;
+        options.credentials = Some(aws.store_credentials());
+        let glue = project.catalog().map(|settings| GlueCatalog::new(aws.clone(), settings.clone()));
+        Ok(Self {
+            lake: Lake::open_with(&project.lake_location()?, &options)?,
+            secrets: Secrets(AwsSecrets::new(aws.clone())),
+            aws,
+            breakers: Breakers::default(),
+            glue,
+            read_only: project.catalog().is_some_and(|settings| settings.read_only),
+        })
+    }
+
+    /// The catalog that runs keep equal to the lake; none when there is none, or it is not ours to write.
+    pub fn catalog(&self) -> Option<Arc<dyn Catalog>> {
+        let glue = self.glue.clone().filter(|_| !self.read_only)?;
+        Some(Arc::new(glue))
+    }
+
+    /// The catalog, for commands that are about it.
+    ///
+    /// # Errors
+    /// When the project has none, or, with `to_write`, may not write it.
+    pub fn glue(&self, to_write: bool) -> Result<&GlueCatalog> {
+        let glue = self.glue.as_ref().ok_or_else(|| {
+            Error::usage("the project has no catalog")
+                .expected("[catalog] with database = \"…\" in lakegate.toml, or under the environment: [env.prod.catalog]")
+        })?;
+        if to_write && self.read_only {
+            return Err(Error::usage("the catalog is read-only for this project")
+                .expected("mode = \"write\" under [catalog]")
+                .help("`lakegate catalog diff` says what would change"));
+        }
+        Ok(glue)
+    }
+}
+
+/// The account's secrets, as the project's files refer to them.
+pub struct Secrets(AwsSecrets);
+
+#[async_trait]
+impl SecretStore for Secrets {
+    async fn fetch(&self, scheme: &str, name: &str) -> Result<Secret> {
+        self.0.fetch(&SecretReference::parse(scheme, name)?).await
+    }
+}
