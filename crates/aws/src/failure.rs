@@ -174,7 +174,10 @@ mod tests {
         assert_eq!(item("ConcurrentModificationException").kind, FailureKind::Conflict);
         let denied = item("AccessDeniedException").into_error();
         assert_eq!((denied.class(), denied.advice()), (Class::Usage, Some("the role needs glue:UpdateTable")));
-        assert_eq!(item("EntityNotFoundException").to_string(), "Glue UpdateTable did not find it: EntityNotFoundException: no");
+        assert_eq!(
+            item("EntityNotFoundException").to_string(),
+            "Glue UpdateTable did not find it: EntityNotFoundException: no"
+        );
         assert_eq!(AwsFailure::of_item("Glue", "GetTable", None, None).kind, FailureKind::Unavailable);
     }
 }

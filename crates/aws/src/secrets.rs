@@ -45,9 +45,7 @@ impl SecretReference {
             return Err(bad());
         }
         match scheme {
-            "secretsmanager" => {
-                Ok(Self::SecretsManager { name: name.to_owned(), key: key.map(str::to_owned) })
-            }
+            "secretsmanager" => Ok(Self::SecretsManager { name: name.to_owned(), key: key.map(str::to_owned) }),
             "ssm" if key.is_none() => Ok(Self::Parameter { name: name.to_owned() }),
             _ => Err(bad()),
         }
@@ -109,8 +107,7 @@ impl AwsSecrets {
     async fn secret(&self, name: &str) -> Result<Secret> {
         let client = aws_sdk_secretsmanager::Client::new(self.aws.config().await?);
         let answer = client.get_secret_value().secret_id(name).send().await;
-        let answer =
-            answer.map_err(|e| AwsFailure::of("SecretsManager", "GetSecretValue", &e).into_error())?;
+        let answer = answer.map_err(|e| AwsFailure::of("SecretsManager", "GetSecretValue", &e).into_error())?;
         answer
             .secret_string()
             .map(|text| Secret::new(text.to_owned()))

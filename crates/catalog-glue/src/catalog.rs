@@ -130,7 +130,8 @@ impl GlueCatalog {
         let mut last = None;
         for _ in 0..ROUNDS {
             let head = lake.head(contract.table()).await?.ok_or_else(|| {
-                Error::usage("the table has not been published").help(format!("run the job that loads {}", contract.table()))
+                Error::usage("the table has not been published")
+                    .help(format!("run the job that loads {}", contract.table()))
             })?;
             let applied = self.apply(&database, lake, contract, &head).await;
             match applied {

@@ -29,7 +29,8 @@ pub(crate) fn hive(lake: &Lake, contract: &Contract, head: &Head) -> Result<Desi
 /// ordinary columns to the catalog.
 pub(crate) fn delta(lake: &Lake, contract: &Contract, head: &Head, name: String) -> Desired {
     let mut parameters = common_parameters(head);
-    for (key, value) in [("classification", "delta"), ("table_type", "DELTA"), ("spark.sql.sources.provider", "delta")] {
+    for (key, value) in [("classification", "delta"), ("table_type", "DELTA"), ("spark.sql.sources.provider", "delta")]
+    {
         parameters.insert(key.to_owned(), value.to_owned());
     }
     let location = format!("{}/", table_folder(lake, contract));
@@ -62,10 +63,8 @@ fn table_folder(lake: &Lake, contract: &Contract) -> String {
 }
 
 fn common_parameters(head: &Head) -> BTreeMap<String, String> {
-    let mut parameters = BTreeMap::from([
-        ("EXTERNAL".to_owned(), "TRUE".to_owned()),
-        (VERSION.to_owned(), head.version.to_string()),
-    ]);
+    let mut parameters =
+        BTreeMap::from([("EXTERNAL".to_owned(), "TRUE".to_owned()), (VERSION.to_owned(), head.version.to_string())]);
     if let Some(run) = &head.run {
         parameters.insert(RUN.to_owned(), run.run.to_string());
     }

@@ -116,9 +116,11 @@ fn refuse_foreign(known: &Table, desired: &Table) -> Result<()> {
             .help(format!("give the lake's table another name; {}", remove())));
     }
     if known.parameters.get("projection.enabled").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
-        return Err(Error::usage("the table has partition projection enabled: Athena would ignore where partitions are")
-            .expected("no projection.enabled among the table's parameters")
-            .help(format!("remove the parameter, or {}", remove())));
+        return Err(Error::usage(
+            "the table has partition projection enabled: Athena would ignore where partitions are",
+        )
+        .expected("no projection.enabled among the table's parameters")
+        .help(format!("remove the parameter, or {}", remove())));
     }
     let keys = |table: &Table| table.partition_keys.iter().map(|c| format!("{} {}", c.name, c.data_type)).collect();
     let (found, expected): (Vec<String>, Vec<String>) = (keys(known), keys(desired));

@@ -37,7 +37,8 @@ fn format(
     parameters: &BTreeMap<String, String>,
 ) -> Format {
     let kind = parameters.get("table_type").map(|kind| kind.to_ascii_uppercase());
-    let serde = storage.and_then(types::StorageDescriptor::serde_info).and_then(types::SerDeInfo::serialization_library);
+    let serde =
+        storage.and_then(types::StorageDescriptor::serde_info).and_then(types::SerDeInfo::serialization_library);
     match (kind.as_deref(), serde) {
         _ if table_type == Some("VIRTUAL_VIEW") => Format::Other,
         (Some("DELTA"), _) => Format::Delta,
@@ -123,8 +124,7 @@ fn storage(
 }
 
 fn glue_columns(columns: &[Column]) -> Result<Vec<types::Column>, BuildError> {
-    let column = |c: &Column| {
-        types::Column::builder().name(&c.name).r#type(&c.data_type).set_comment(c.comment.clone()).build()
-    };
+    let column =
+        |c: &Column| types::Column::builder().name(&c.name).r#type(&c.data_type).set_comment(c.comment.clone()).build();
     columns.iter().map(column).collect()
 }

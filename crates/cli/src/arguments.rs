@@ -169,16 +169,38 @@ impl OutputArguments {
     }
 }
 
+/// What runs a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// This machine.
+    Local,
+    /// Amazon Athena, through the Glue catalog.
+    Athena,
+}
+
 /// `lakegate report`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lakegate report                                 which reports there are
   lakegate report category_sales
-  lakegate report hourly_clicks --param since=2026-03-05 --format csv -o clicks.csv")]
+  lakegate report hourly_clicks --param since=2026-03-05 --format csv -o clicks.csv
+  lakegate --env prod report category_sales --engine athena
+  lakegate --env prod report category_sales --compare      on both engines, cell by cell
+  lakegate --env prod report publish                       views and named queries on Athena, of all reports")]
 pub struct ReportArguments {
-    /// The report's name: sql/NAME.sql
+    /// The report's name, sql/NAME.sql; or `publish`, for a view and a named query of each report on Athena
+    #[arg(value_name = "NAME|publish")]
     pub name: Option<String>,
+    /// With `publish`: only these reports
+    #[arg(value_name = "REPORT")]
+    pub reports: Vec<String>,
+    /// Where to run it
+    #[arg(long, value_enum, default_value_t = Engine::Local)]
+    pub engine: Engine,
+    /// Run it on both engines and compare the results cell by cell; the exit code is 4 when they differ
+    #[arg(long, conflicts_with_all = ["engine", "output", "format"])]
+    pub compare: bool,
     /// A parameter of the report
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub parameters: Vec<(String, String)>,

@@ -7,7 +7,7 @@ use lakegate_aws::{Aws, AwsOptions, AwsSecrets, SecretReference};
 use lakegate_catalog_glue::GlueCatalog;
 use lakegate_contract::{Error, Result};
 use lakegate_lake::Lake;
-use lakegate_pipeline::{Breakers, Catalog, Project, SecretStore};
+use lakegate_pipeline::{Breakers, Catalog, CatalogSettings, Project, SecretStore};
 use lakegate_redaction::Secret;
 
 /// The services of a project. None of them is asked before it is used, and a project of folders needs none.
@@ -56,10 +56,7 @@ impl Services {
     /// # Errors
     /// When the project has none, or, with `to_write`, may not write it.
     pub fn glue(&self, to_write: bool) -> Result<&GlueCatalog> {
-        let glue = self.glue.as_ref().ok_or_else(|| {
-            Error::usage("the project has no catalog")
-                .expected("[catalog] with database = \"…\" in lakegate.toml, or under the environment: [env.prod.catalog]")
-        })?;
+        let glue = self.glue.as_ref().ok_or_else(no_catalog)?;
         if to_write && self.read_only {
             return Err(Error::usage("the catalog is read-only for this project")
                 .expected("mode = \"write\" under [catalog]")
@@ -67,6 +64,29 @@ impl Services {
         }
         Ok(glue)
     }
+}
+
+/// The settings of the catalog.
+///
+/// # Errors
+/// When the project has none.
+pub fn catalog_settings(project: &Project) -> Result<&CatalogSettings> {
+    project.catalog().ok_or_else(no_catalog)
+}
+
+fn no_catalog() -> Error {
+    Error::usage("the project has no catalog")
+        .expected("[catalog] with database = \"…\" in lakegate.toml, or under the environment: [env.prod.catalog]")
+}
+
+/// Ends when the user or the system asks the process to stop.
+pub async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
 }
 
 /// The account's secrets, as the project's files refer to them.

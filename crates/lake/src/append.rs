@@ -62,7 +62,8 @@ impl Lake {
         let files = placed(staged, delta, &self.place(staged.table()))?;
         intended.extend(files.iter().map(|f| f.relative.clone()));
         self.write_intent(staged, intended).await?;
-        let copies = futures::stream::iter(&files).map(Ok).try_for_each_concurrent(COPIES, |file| self.place_file(staged, file));
+        let copies =
+            futures::stream::iter(&files).map(Ok).try_for_each_concurrent(COPIES, |file| self.place_file(staged, file));
         copies.await?;
         Ok(files)
     }

@@ -23,9 +23,7 @@ pub use gate::{BadRowLimit, Gate, GuardMode, RowMode};
 pub use job::{JobDefinition, JobFile, LoadMode, parse_duration};
 pub use order::{in_order, run_in_order};
 pub use progress::{Phase, Progress, Silent};
-pub use project::{
-    AthenaSettings, AthenaTables, CatalogSettings, Declared, NoSecrets, Project, SecretStore,
-};
+pub use project::{AthenaSettings, AthenaTables, CatalogSettings, Declared, NoSecrets, Project, SecretStore};
 pub use record::{Outcome, RunRecord, Timings};
 pub use resilience::Breakers;
 pub use run::{Cancellation, JobContext, JobReport, RunOptions, Trigger, run_job, would_be_unchanged};

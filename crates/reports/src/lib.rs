@@ -1,10 +1,14 @@
-//! Named SQL over the lake: `sql/<report>.sql`, its parameters, the local engine, and how results look.
+//! Named SQL over the lake: `sql/<report>.sql`, its parameters, the engines that run it, and how results look.
 
+mod athena;
+mod compare;
 mod engine;
 mod output;
 mod parameter;
 mod report;
 
+pub use athena::{AthenaEngine, AthenaOptions, AthenaResult, Execution, Publication};
+pub use compare::{Cell, Comparison, compare};
 pub use engine::{LocalEngine, ReportResult};
 pub use output::CsvOutput;
 pub use parameter::{Parameter, ParameterType};

@@ -156,7 +156,7 @@ fn rounded(number: f64, text: String) -> String {
 }
 
 /// A column's values as texts.
-struct Texts<'a> {
+pub(crate) struct Texts<'a> {
     column: &'a ArrayRef,
     formatter: ArrayFormatter<'a>,
     rounded: bool,
@@ -165,7 +165,7 @@ struct Texts<'a> {
 const OPTIONS: FormatOptions<'static> = FormatOptions::new();
 
 impl<'a> Texts<'a> {
-    fn new(column: &'a ArrayRef, rounded: bool) -> Result<Self> {
+    pub(crate) fn new(column: &'a ArrayRef, rounded: bool) -> Result<Self> {
         let formatter = ArrayFormatter::try_new(column.as_ref(), &OPTIONS)
             .map_err(|e| Error::bug("a column cannot be shown").caused_by(e))?;
         Ok(Self { column, formatter, rounded })
@@ -179,7 +179,7 @@ impl<'a> Texts<'a> {
         matches!(self.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
     }
 
-    fn text(&self, row: usize) -> Option<String> {
+    pub(crate) fn text(&self, row: usize) -> Option<String> {
         if self.column.is_null(row) {
             return None;
         }

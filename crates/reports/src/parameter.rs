@@ -50,6 +50,17 @@ impl ParameterType {
         }
     }
 
+    /// What stands in a statement whose values are given beside it, as strings.
+    pub(crate) fn placeholder(self) -> &'static str {
+        match self {
+            ParameterType::String => "CAST(? AS varchar)",
+            ParameterType::Bigint => "CAST(? AS bigint)",
+            ParameterType::Decimal => "CAST(? AS decimal(38,10))",
+            ParameterType::Date => "CAST(? AS date)",
+            ParameterType::Boolean => "CAST(? AS boolean)",
+        }
+    }
+
     /// A value as a SQL literal that Athena and DataFusion both read.
     ///
     /// # Errors
@@ -122,11 +133,14 @@ pub(crate) fn used(sql: &str) -> Vec<String> {
     names
 }
 
-/// The statement with literals in the place of its parameters.
+/// The value of each parameter: its argument, or its default. Each is one of its type.
 ///
 /// # Errors
 /// When an argument names no parameter, is not of its type, or is missing.
-pub(crate) fn bind(sql: &str, parameters: &[Parameter], arguments: &BTreeMap<String, String>) -> Result<String> {
+pub(crate) fn values<'a>(
+    parameters: &'a [Parameter],
+    arguments: &'a BTreeMap<String, String>,
+) -> Result<BTreeMap<&'a str, &'a str>> {
     for name in arguments.keys() {
         if !parameters.iter().any(|p| p.name == *name) {
             let known = parameters.iter().map(|p| p.name.as_str()).collect::<Vec<_>>();
@@ -138,14 +152,43 @@ pub(crate) fn bind(sql: &str, parameters: &[Parameter], arguments: &BTreeMap<Str
             });
         }
     }
-    let mut literals = BTreeMap::new();
+    let mut values = BTreeMap::new();
     for parameter in parameters {
         let value = arguments.get(&parameter.name).or(parameter.default.as_ref()).ok_or_else(|| {
             Error::usage(format!("parameter `{}` has no value", parameter.name))
                 .help(format!("give it: --param {}=…", parameter.name))
         })?;
-        let literal = parameter.data_type.literal(value).map_err(|e| e.at(format!("--param {}", parameter.name)))?;
-        literals.insert(parameter.name.as_str(), literal);
+        parameter.data_type.literal(value).map_err(|e| e.at(format!("--param {}", parameter.name)))?;
+        values.insert(parameter.name.as_str(), value.as_str());
+    }
+    Ok(values)
+}
+
+/// The statement with a placeholder for each use of a parameter, and the parameters' names in that order.
+pub(crate) fn placeholders(sql: &str, parameters: &[Parameter]) -> (String, Vec<String>) {
+    let (mut out, mut names) = (String::with_capacity(sql.len()), Vec::new());
+    visit(sql, |piece| match piece {
+        Piece::Text(text) => out.push_str(text),
+        Piece::Parameter(name) => {
+            if let Some(parameter) = parameters.iter().find(|p| p.name == name) {
+                out.push_str(parameter.data_type.placeholder());
+                names.push(name.to_owned());
+            }
+        }
+    });
+    (out, names)
+}
+
+/// The statement with literals in the place of its parameters.
+///
+/// # Errors
+/// When an argument names no parameter, is not of its type, or is missing.
+pub(crate) fn bind(sql: &str, parameters: &[Parameter], arguments: &BTreeMap<String, String>) -> Result<String> {
+    let values = values(parameters, arguments)?;
+    let mut literals = BTreeMap::new();
+    for parameter in parameters {
+        let value = values.get(parameter.name.as_str()).copied().unwrap_or_default();
+        literals.insert(parameter.name.as_str(), parameter.data_type.literal(value)?);
     }
     let mut out = String::with_capacity(sql.len());
     visit(sql, |piece| match piece {

@@ -39,7 +39,8 @@ fn shown(plan: &TablePlan) -> Vec<String> {
 
 #[test]
 fn an_empty_catalog_gets_everything() {
-    let desired = Desired { table: table("3"), partitions: vec![partition("2026-03", "g-1"), partition("2026-04", "g-1")] };
+    let desired =
+        Desired { table: table("3"), partitions: vec![partition("2026-03", "g-1"), partition("2026-04", "g-1")] };
     let planned = plan(desired, &Current::default()).unwrap();
     assert_eq!(shown(&planned), ["+ database", "+ table", "+ partition month=2026-03", "+ partition month=2026-04"]);
     assert_eq!((planned.create.len(), planned.update.len(), planned.delete.len()), (2, 0, 0));
@@ -89,7 +90,10 @@ fn columns_keep_the_catalogs_order_and_what_only_it_has() {
     let mut wanted = table("3");
     wanted.columns.push(column("status", "string", None));
     let planned = plan(Desired { table: wanted, partitions: vec![] }, &current(known, vec![])).unwrap();
-    assert_eq!(shown(&planned), ["~ column total: double → decimal(12,2)", "~ comment of column total", "+ column status"]);
+    assert_eq!(
+        shown(&planned),
+        ["~ column total: double → decimal(12,2)", "~ comment of column total", "+ column status"]
+    );
     let names: Vec<_> = planned.target.columns.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["note", "total", "order_id", "status"]);
     assert_eq!(planned.target.columns[2].comment.as_deref(), Some("by hand"));

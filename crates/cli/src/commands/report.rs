@@ -1,5 +1,7 @@
 //! `lakegate report`: named SQL.
 
+mod athena;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
@@ -11,7 +13,7 @@ use lakegate_pipeline::Project;
 use lakegate_reports::{LocalEngine, Report, ReportResult};
 use serde_json::json;
 
-use crate::arguments::{Format, GlobalArguments, OutputArguments, ReportArguments};
+use crate::arguments::{Engine, Format, GlobalArguments, OutputArguments, ReportArguments};
 use crate::{context, output};
 
 /// Runs a report, or lists them all.
@@ -21,15 +23,34 @@ pub async fn run(arguments: &ReportArguments, global: &GlobalArguments) -> Resul
         list(&load(&project)?, global.json)?;
         return Ok(ExitCode::SUCCESS);
     };
+    if name == PUBLISH {
+        return athena::publish(&project, &arguments.reports, global).await;
+    }
+    if let Some(extra) = arguments.reports.first() {
+        return Err(Error::usage(format!("`{extra}` is one report too many")).expected("one report, or `publish`"));
+    }
     let report = &find(&project, name)?;
     refuse_repeated(&arguments.parameters)?;
     arguments.output.check(global)?;
     let parameters: BTreeMap<String, String> = arguments.parameters.iter().cloned().collect();
-    let engine = LocalEngine::new(context::lake(&project)?, project.memory_limit());
-    let result = engine.run(report, &parameters).await?;
+    if arguments.compare {
+        return athena::compare(&project, report, &parameters, global).await;
+    }
     let title = format!("{}\n{}", report.title, report.description.as_deref().unwrap_or_default());
+    let result = match arguments.engine {
+        Engine::Local => local(&project)?.run(report, &parameters).await?,
+        Engine::Athena => athena::run(&project, report, &parameters).await?,
+    };
     show(&result, &arguments.output, global, Some(title.trim()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What `report` takes for an order rather than for a report's name.
+const PUBLISH: &str = "publish";
+
+/// The engine of this machine.
+fn local(project: &Project) -> Result<LocalEngine> {
+    Ok(LocalEngine::new(context::lake(project)?, project.memory_limit()))
 }
 
 /// The project's reports.
@@ -124,12 +145,8 @@ pub fn show(result: &ReportResult, to: &OutputArguments, global: &GlobalArgument
         return output::print(&envelope(result, to)?);
     }
     let tables: Vec<String> = result.tables.iter().map(|(table, version)| format!("{table}@{version}")).collect();
-    output::warn(&format!(
-        "{} rows in {:.2} s over {}",
-        result.rows(),
-        result.elapsed.as_secs_f64(),
-        tables.join(", ")
-    ));
+    let over = if tables.is_empty() { String::new() } else { format!(" over {}", tables.join(", ")) };
+    output::warn(&format!("{} rows in {:.2} s{over}", result.rows(), result.elapsed.as_secs_f64()));
     Ok(())
 }
 

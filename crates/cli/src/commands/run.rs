@@ -12,7 +12,7 @@ use lakegate_pipeline::{
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, RunArguments};
-use crate::cloud::Services;
+use crate::cloud::{Services, interrupted};
 use crate::progress::Bars;
 use crate::{context, errors, output};
 
@@ -97,13 +97,10 @@ async fn run_one(project: &Project, services: &Services, name: &JobName, options
 /// The first interrupt asks the runs to stop before they publish; the second ends the process.
 fn stop_on_signals(cancellation: Cancellation) {
     tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return };
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+        interrupted().await;
         cancellation.cancel();
         output::warn("stopping: runs that have not published yet are abandoned (again to end at once)");
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        interrupted().await;
         std::process::exit(i32::from(Class::Interrupted.exit_code()));
     });
 }

@@ -77,9 +77,9 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>> {
     while let Some((before, after)) = rest.split_once("${") {
         parts.push(Part::Plain(before));
         let (reference, tail) = after.split_once('}').ok_or_else(|| Error::usage("`${` without `}`"))?;
-        let known = reference.split_once(':').filter(|(scheme, name)| {
-            matches!(*scheme, "env" | "secretsmanager" | "ssm") && !name.is_empty()
-        });
+        let known = reference
+            .split_once(':')
+            .filter(|(scheme, name)| matches!(*scheme, "env" | "secretsmanager" | "ssm") && !name.is_empty());
         let (scheme, name) = known.ok_or_else(|| {
             Error::usage(format!("`${{{reference}}}` cannot be resolved"))
                 .expected("${env:NAME}, ${secretsmanager:name#key} or ${ssm:/name}")

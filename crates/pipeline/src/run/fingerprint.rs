@@ -18,9 +18,7 @@ pub fn would_be_unchanged(context: &JobContext, plan: &Plan, before: Option<&Run
 pub(super) fn same_as_published(mode: LoadMode, configuration: &str, plan: &Plan, before: Option<&RunInfo>) -> bool {
     match mode {
         LoadMode::Append => plan.splits.is_empty(),
-        LoadMode::Replace => {
-            before.is_some_and(|run| run.input == plan.identity && run.configuration == configuration)
-        }
+        LoadMode::Replace => before.is_some_and(|run| run.input == plan.identity && run.configuration == configuration),
     }
 }
 

@@ -182,9 +182,8 @@ impl<'a> Attempt<'a> {
         let cancellation = self.options.cancellation.clone();
         let began = Instant::now();
         let breakers = self.context.breakers.clone();
-        let reconciled = breakers.call(lake.location(), 1, || async {
-            Ok((lake.reconcile(table).await?, lake.tail(table).await?))
-        });
+        let reconciled =
+            breakers.call(lake.location(), 1, || async { Ok((lake.reconcile(table).await?, lake.tail(table).await?)) });
         let (killed, tail) = cancellation.or(reconciled).await?;
         self.record_killed(&killed).await;
         let before = cancellation.or(self.last_run(tail.as_ref())).await?;

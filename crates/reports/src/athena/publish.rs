@@ -1,0 +1,116 @@
+//! Reports in Athena's console and QuickSight: a view and a named query for each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+
+use aws_sdk_athena::types::NamedQuery;
+use lakegate_aws::AwsFailure;
+use lakegate_contract::{Error, Result};
+
+use super::statement::Statement;
+use super::{AthenaEngine, within};
+use crate::Report;
+use crate::parameter::placeholders;
+
+/// Named queries that are asked for at once. Source: Athena's service model, `NamedQueryIdList`.
+const BATCH: usize = 50;
+/// The longest description of a named query. Source: Athena's service model, `DescriptionString`.
+const LONGEST_DESCRIPTION: usize = 1024;
+
+/// What publishing a report has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// The report.
+    pub report: String,
+    /// Whether there is a view of it: a report with a parameter that has no default cannot have one.
+    pub view: bool,
+    /// Whether the named query was new.
+    pub named_query_created: bool,
+    /// Parameters for which the view has the default's value.
+    pub fixed: Vec<String>,
+}
+
+impl AthenaEngine {
+    /// Makes or updates a view and a named query for each report.
+    ///
+    /// # Errors
+    /// When a report has the name of a table, or Athena refuses or fails.
+    pub async fn publish(&self, reports: &[Report], tables: &BTreeSet<String>) -> Result<Vec<Publication>> {
+        if let Some(report) = reports.iter().find(|r| tables.contains(r.name.as_str())) {
+            return Err(Error::usage("a view cannot have the name of a table")
+                .at(format!("report {}", report.name))
+                .help("rename the report's file"));
+        }
+        let known = self.named_queries().await?;
+        let mut published = Vec::new();
+        for report in reports {
+            let place = format!("report {} on Athena", report.name);
+            published.push(self.publish_one(report, &known).await.map_err(|e| within(&place, e))?);
+        }
+        Ok(published)
+    }
+
+    async fn publish_one(&self, report: &Report, known: &BTreeMap<String, NamedQuery>) -> Result<Publication> {
+        let fixed: Vec<String> =
+            report.parameters.iter().filter(|p| p.default.is_some()).map(|p| p.name.clone()).collect();
+        let view = fixed.len() == report.parameters.len();
+        if view {
+            let sql = report.bind(&BTreeMap::new())?;
+            let statement = Statement::plain(format!("CREATE OR REPLACE VIEW \"{}\" AS\n{sql}", report.name));
+            self.execute(&statement, pending()).await?;
+        }
+        let named_query_created = self.publish_query(report, known.get(report.name.as_str())).await?;
+        Ok(Publication { report: report.name.to_string(), view, named_query_created, fixed })
+    }
+
+    /// Whether it was new.
+    async fn publish_query(&self, report: &Report, known: Option<&NamedQuery>) -> Result<bool> {
+        let (sql, names) = placeholders(&report.sql, &report.parameters);
+        let text = match names.is_empty() {
+            true => sql,
+            false => format!("-- ? in order: {}\n{sql}", names.join(", ")),
+        };
+        let description = described(report);
+        let Some((known, id)) = known.and_then(|query| Some((query, query.named_query_id()?))) else {
+            let call = self.client.create_named_query().name(report.name.as_str()).description(description);
+            let call = call.database(&self.options.database).work_group(&self.options.work_group);
+            let token = Statement::plain(text.clone()).token(report.name.as_str(), &self.options.database);
+            let answer = call.query_string(text).client_request_token(token).send().await;
+            answer.map_err(|e| AwsFailure::of("Athena", "CreateNamedQuery", &e).into_error())?;
+            return Ok(true);
+        };
+        if known.query_string() != text || known.description() != Some(&description) {
+            let call = self.client.update_named_query().named_query_id(id).name(report.name.as_str());
+            let answer = call.description(description).query_string(text).send().await;
+            answer.map_err(|e| AwsFailure::of("Athena", "UpdateNamedQuery", &e).into_error())?;
+        }
+        Ok(false)
+    }
+
+    /// The work group's named queries of this database, by name.
+    async fn named_queries(&self) -> Result<BTreeMap<String, NamedQuery>> {
+        let mut pages = self.client.list_named_queries().work_group(&self.options.work_group).into_paginator().send();
+        let mut ids: Vec<String> = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| AwsFailure::of("Athena", "ListNamedQueries", &e).into_error())?;
+            ids.extend(page.named_query_ids().iter().cloned());
+        }
+        let mut queries = BTreeMap::new();
+        for chunk in ids.chunks(BATCH) {
+            let call = self.client.batch_get_named_query().set_named_query_ids(Some(chunk.to_vec()));
+            let answer =
+                call.send().await.map_err(|e| AwsFailure::of("Athena", "BatchGetNamedQuery", &e).into_error())?;
+            let own = answer.named_queries().iter().filter(|q| q.database() == self.options.database);
+            queries.extend(own.map(|q| (q.name().to_owned(), q.clone())));
+        }
+        Ok(queries)
+    }
+}
+
+fn described(report: &Report) -> String {
+    let text = match &report.description {
+        Some(description) => format!("{}. {description}", report.title),
+        None => report.title.clone(),
+    };
+    text.chars().take(LONGEST_DESCRIPTION).collect()
+}

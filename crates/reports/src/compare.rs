@@ -1,0 +1,198 @@
+//! The same report from two engines, cell by cell.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use lakegate_contract::Result;
+
+use crate::ReportResult;
+use crate::output::Texts;
+
+/// Floating-point numbers are equal when they differ by less than this part: sums are made in another order.
+const TOLERANCE: f64 = 1e-9;
+
+/// How two results compare.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Rows of the one and of the other.
+    pub rows: (usize, usize),
+    /// Columns whose names differ, by position from 1.
+    pub columns: Vec<usize>,
+    /// Whether the rows are the same in another order.
+    pub reordered: bool,
+    /// Cells that differ.
+    pub cells: Vec<Cell>,
+}
+
+/// A cell that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// Its row, from 1.
+    pub row: usize,
+    /// Its column.
+    pub column: String,
+    /// What the first engine has.
+    pub left: Option<String>,
+    /// What the second has.
+    pub right: Option<String>,
+}
+
+impl Comparison {
+    /// Whether both say the same.
+    pub fn is_equal(&self) -> bool {
+        self.rows.0 == self.rows.1 && self.columns.is_empty() && self.cells.is_empty()
+    }
+}
+
+type Rows = Vec<Vec<Option<String>>>;
+
+/// Compares two results by the values that people see: `12.50` and `12.5` are equal, whatever their types.
+///
+/// # Errors
+/// When a value cannot be shown, which is a defect.
+pub fn compare(left: &ReportResult, right: &ReportResult) -> Result<Comparison> {
+    let names = |result: &ReportResult| -> Vec<String> {
+        result.schema.fields().iter().map(|f| f.name().to_lowercase()).collect()
+    };
+    let (left_names, right_names) = (names(left), names(right));
+    let width = left_names.len().max(right_names.len());
+    let columns: Vec<usize> = (0..width).filter(|i| left_names.get(*i) != right_names.get(*i)).map(|i| i + 1).collect();
+    let (mut left_rows, mut right_rows) = (rows(&left.batches)?, rows(&right.batches)?);
+    let counts = (left_rows.len(), right_rows.len());
+    let mut cells = differing(&left_rows, &right_rows, &left_names);
+    let mut reordered = false;
+    if !cells.is_empty() && counts.0 == counts.1 {
+        left_rows.sort();
+        right_rows.sort();
+        let sorted = differing(&left_rows, &right_rows, &left_names);
+        if sorted.is_empty() {
+            (reordered, cells) = (true, sorted);
+        }
+    }
+    Ok(Comparison { rows: counts, columns, reordered, cells })
+}
+
+fn rows(batches: &[RecordBatch]) -> Result<Rows> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        let columns = batch.columns().iter().map(|c| Texts::new(c, false)).collect::<Result<Vec<_>>>()?;
+        rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|c| c.text(row).map(canonical)).collect()));
+    }
+    Ok(rows)
+}
+
+/// A number without zeros at its end; any other text as it is.
+fn canonical(text: String) -> String {
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    let is_number = digits.contains('.') && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    match is_number {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+fn differing(left: &Rows, right: &Rows, names: &[String]) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (row, (a, b)) in left.iter().zip(right).enumerate() {
+        for column in 0..a.len().max(b.len()) {
+            let (x, y) = (a.get(column).cloned().flatten(), b.get(column).cloned().flatten());
+            if !same(x.as_deref(), y.as_deref()) {
+                let column = names.get(column).cloned().unwrap_or_else(|| format!("column {}", column + 1));
+                cells.push(Cell { row: row + 1, column, left: x, right: y });
+            }
+        }
+    }
+    cells
+}
+
+fn same(left: Option<&str>, right: Option<&str>) -> bool {
+    if left == right {
+        return true;
+    }
+    let (Some(left), Some(right)) = (left, right) else { return false };
+    match (left.parse::<f64>(), right.parse::<f64>()) {
+        // Whole numbers and decimals are exact: only where one of them has an engine's rounding may they differ.
+        (Ok(a), Ok(b)) if is_rounded(left) || is_rounded(right) => {
+            (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()) || (a.is_nan() && b.is_nan())
+        }
+        _ => false,
+    }
+}
+
+/// Whether a text looks like a floating-point number in full: an exponent, or more digits than a sum of money has.
+fn is_rounded(text: &str) -> bool {
+    const MONEY_DIGITS: usize = 6;
+    let fraction = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    fraction > MONEY_DIGITS || text.contains(['e', 'E']) || text.eq_ignore_ascii_case("nan")
+}
+
+impl Comparison {
+    /// How many cells differ, by column.
+    pub fn by_column(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for cell in &self.cells {
+            *counts.entry(cell.column.as_str()).or_insert(0) += 1;
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, StringArray};
+
+    use super::*;
+
+    fn result(columns: Vec<(&str, ArrayRef)>) -> ReportResult {
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        ReportResult { schema: batch.schema(), batches: vec![batch], tables: Vec::new(), elapsed: Default::default() }
+    }
+
+    fn decimals(values: Vec<i128>, scale: i8) -> ArrayRef {
+        Arc::new(Decimal128Array::from(values).with_precision_and_scale(38, scale).unwrap())
+    }
+
+    #[test]
+    fn values_count_and_not_their_types() {
+        let left =
+            result(vec![("n", Arc::new(Int64Array::from(vec![1, 2]))), ("amount", decimals(vec![1250, 300], 2))]);
+        let right = result(vec![("N", decimals(vec![1, 2], 0)), ("amount", decimals(vec![125, 30], 1))]);
+        assert!(compare(&left, &right).unwrap().is_equal());
+    }
+
+    #[test]
+    fn every_differing_cell_is_found() {
+        let left = result(vec![
+            ("n", Arc::new(Int64Array::from(vec![1, 2]))),
+            ("s", Arc::new(StringArray::from(vec!["a", "b"]))),
+        ]);
+        let right = result(vec![
+            ("n", Arc::new(Int64Array::from(vec![1, 3]))),
+            ("s", Arc::new(StringArray::from(vec!["a", "b"]))),
+        ]);
+        let comparison = compare(&left, &right).unwrap();
+        let cell = Cell { row: 2, column: "n".to_owned(), left: Some("2".to_owned()), right: Some("3".to_owned()) };
+        assert_eq!((comparison.cells, comparison.reordered), (vec![cell], false));
+        let short = result(vec![("n", Arc::new(Int64Array::from(vec![1])))]);
+        assert!(!compare(&left, &short).unwrap().is_equal());
+    }
+
+    #[test]
+    fn rows_in_another_order_are_the_same_rows() {
+        let left = result(vec![("n", Arc::new(Int64Array::from(vec![1, 2])))]);
+        let right = result(vec![("n", Arc::new(Int64Array::from(vec![2, 1])))]);
+        let comparison = compare(&left, &right).unwrap();
+        assert!(comparison.reordered && comparison.is_equal());
+    }
+
+    #[test]
+    fn only_floating_point_may_differ_in_its_last_digits() {
+        let floats = |value: f64| result(vec![("x", Arc::new(Float64Array::from(vec![value])))]);
+        assert!(compare(&floats(1.0 / 3.0), &floats(1.0 / 3.0 + 1e-16)).unwrap().is_equal());
+        assert!(!compare(&floats(0.333_333_33), &floats(0.333_334_33)).unwrap().is_equal());
+        let money = |value| result(vec![("x", decimals(vec![value], 2))]);
+        assert!(!compare(&money(100_000_000_000_000_001), &money(100_000_000_000_000_002)).unwrap().is_equal());
+    }
+}
