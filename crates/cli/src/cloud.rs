@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use lakegate_aws::{Aws, AwsOptions, AwsSecrets, SecretReference};
 use lakegate_catalog_glue::GlueCatalog;
 use lakegate_contract::{Error, Result};
-use lakegate_lake::Lake;
-use lakegate_pipeline::{Breakers, Catalog, CatalogSettings, Project, SecretStore};
+use lakegate_lake::{BucketOptions, Lake};
+use lakegate_pipeline::{Breakers, Catalog, CatalogSettings, Inputs, Project, SecretStore};
 use lakegate_redaction::Secret;
 
 /// The services of a project. None of them is asked before it is used, and a project of folders needs none.
@@ -18,6 +18,8 @@ pub struct Services {
     pub aws: Aws,
     /// Secrets of the account.
     pub secrets: Secrets,
+    /// Where the files of sources are.
+    pub inputs: Inputs,
     /// Breakers that all jobs share.
     pub breakers: Breakers,
     glue: Option<GlueCatalog>,
@@ -36,6 +38,7 @@ impl Services {
         options.credentials = Some(aws.store_credentials());
         let glue = project.catalog().map(|settings| GlueCatalog::new(aws.clone(), settings.clone()));
         Ok(Self {
+            inputs: Inputs::new(project.root.clone(), input_options(&options)),
             lake: Lake::open_with(&project.lake_location()?, &options)?,
             secrets: Secrets(AwsSecrets::new(aws.clone())),
             aws,
@@ -64,6 +67,11 @@ impl Services {
         }
         Ok(glue)
     }
+}
+
+/// Buckets that sources read are reached as the lake's is; whose they are and under which key, nobody says.
+fn input_options(lake: &BucketOptions) -> BucketOptions {
+    BucketOptions { kms_key: None, owner: None, ..lake.clone() }
 }
 
 /// The settings of the catalog.

@@ -103,7 +103,7 @@ pub async fn job(project: &Project, services: &Services, name: &str) -> Result<(
     if let Some(problem) = problems.into_iter().next() {
         return Err(problem);
     }
-    let source = sources::build(project, file, &contract, &services.secrets).await?;
+    let source = sources::build(project, file, &contract, &services.secrets, &services.inputs).await?;
     let keys = project.keys(&key_names(&contract), &services.secrets).await?;
     let context = JobContext {
         definition: file.definition.clone(),

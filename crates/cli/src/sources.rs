@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakegate_contract::{Contract, Error, Result, suggest};
 use lakegate_pipeline::files::check_pattern;
-use lakegate_pipeline::{JobFile, Project, SecretStore, Source, SourceEnvironment};
+use lakegate_pipeline::{Inputs, JobFile, Project, SecretStore, Source, SourceEnvironment};
 use lakegate_source_clicks::{ClicksConfig, ClicksSource};
 use lakegate_source_rds::{RdsConfig, RdsSource};
 use lakegate_source_survey::{SurveyConfig, SurveySource};
@@ -35,20 +35,21 @@ pub async fn build(
     job: &JobFile,
     contract: &Arc<Contract>,
     secrets: &dyn SecretStore,
+    inputs: &Inputs,
 ) -> Result<Arc<dyn Source>> {
     let contract = Arc::clone(contract);
     Ok(match job.definition.source_kind.as_str() {
         "rds" => {
             let config: RdsConfig = job.source()?;
-            let environment = environment(project, Some(&config.connection), secrets).await?;
+            let environment = environment(project, Some(&config.connection), secrets, inputs).await?;
             Arc::new(RdsSource::new(config, contract, environment)?)
         }
         "survey" => {
-            let environment = environment(project, None, secrets).await?;
+            let environment = environment(project, None, secrets, inputs).await?;
             Arc::new(SurveySource::new(job.source::<SurveyConfig>()?, contract, environment)?)
         }
         "clicks" => {
-            let environment = environment(project, None, secrets).await?;
+            let environment = environment(project, None, secrets, inputs).await?;
             Arc::new(ClicksSource::new(job.source::<ClicksConfig>()?, contract, environment)?)
         }
         other => return Err(unknown_kind(job, other)),
@@ -60,6 +61,7 @@ async fn environment(
     project: &Project,
     connection: Option<&str>,
     secrets: &dyn SecretStore,
+    inputs: &Inputs,
 ) -> Result<SourceEnvironment> {
     let mut connections = BTreeMap::new();
     if let Some(name) = connection {
@@ -71,6 +73,7 @@ async fn environment(
         time_zone: project.time_zone,
         connections,
         batch_rows: BATCH_ROWS,
+        inputs: inputs.clone(),
     })
 }
 

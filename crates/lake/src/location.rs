@@ -11,6 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use crate::bucket::{self, BucketOptions};
 use crate::durable_local::DurableLocal;
 use crate::failure;
+use crate::log_cache::LogCache;
 
 /// A lake: cheap to clone, opened without a request.
 #[derive(Clone)]
@@ -41,6 +42,7 @@ impl Lake {
             None => Self::open_folder(location),
             Some(("s3", rest)) => {
                 let (store, prefix) = bucket::open(location, rest, options)?;
+                let store = Arc::new(LogCache::new(store));
                 Ok(Self { location: location.to_owned(), store, prefix, folder: None })
             }
             Some((scheme, _)) => Err(Error::usage(format!("a lake cannot be at a `{scheme}://` location"))

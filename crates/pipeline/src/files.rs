@@ -7,15 +7,16 @@ use std::time::UNIX_EPOCH;
 use lakegate_contract::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::inputs::InputPlace;
 use crate::source::{Bookmark, InputObject};
 use crate::text::digest;
 
 /// A file of the input: where it is, and what pins it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputFile {
-    /// Its path.
-    pub path: PathBuf,
-    /// Its name relative to the project, its version (size and time of change) and size.
+    /// Where it is.
+    pub place: InputPlace,
+    /// Its name, its version (size and time of change, or ETag) and size.
     pub object: InputObject,
 }
 
@@ -32,11 +33,19 @@ pub fn matching_files(root: &Path, pattern: &str) -> Result<Vec<InputFile>> {
     collect(&base, &parts, &mut paths)?;
     paths.sort();
     if paths.is_empty() {
-        return Err(Error::bad_input(format!("no file matches `{pattern}`"))
-            .at(root.display().to_string())
-            .help("check `files` under [source] of the job, or whether the files have arrived"));
+        return Err(nothing_matches(pattern, &root.display().to_string()));
     }
     paths.into_iter().map(|path| pin(root, path)).collect()
+}
+
+pub(crate) fn nothing_matches(pattern: &str, place: &str) -> Error {
+    Error::bad_input(format!("no file matches `{pattern}`"))
+        .at(place)
+        .help("check `files` under [source] of the job, or whether the files have arrived")
+}
+
+pub(crate) fn unreadable(error: &std::io::Error, name: &str) -> Error {
+    Error::bad_input(format!("the file cannot be read: {}", error.kind())).at(name)
 }
 
 /// Whether a pattern stays within the project.
@@ -58,11 +67,11 @@ pub fn check_pattern(pattern: &str) -> Result<()> {
 /// When it is gone or cannot be read.
 pub fn pin(root: &Path, path: PathBuf) -> Result<InputFile> {
     let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-    let unreadable = |e: std::io::Error| Error::bad_input(format!("the file cannot be read: {}", e.kind())).at(&name);
+    let unreadable = |e: std::io::Error| unreadable(&e, &name);
     let metadata = std::fs::metadata(&path).map_err(unreadable)?;
     let changed = metadata.modified().map_err(unreadable)?.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
     let object = InputObject { version: format!("{}-{changed}", metadata.len()), bytes: Some(metadata.len()), name };
-    Ok(InputFile { path, object })
+    Ok(InputFile { place: InputPlace::File(path), object })
 }
 
 /// Makes sure that a file still is what the plan pinned.
@@ -137,7 +146,7 @@ pub fn new_files(
         if known.get(name).is_some_and(|k| k.version == *version) {
             continue;
         }
-        let content = digest_of(&file.path, name)?;
+        let content = digest_of(&file)?;
         match known.get_mut(name) {
             Some(same) if same.digest == content => {
                 same.version = version.clone();
@@ -165,8 +174,13 @@ pub fn new_files(
     })
 }
 
-fn digest_of(path: &Path, name: &str) -> Result<String> {
-    let unreadable = |e: std::io::Error| Error::bad_input(format!("the file cannot be read: {}", e.kind())).at(name);
+/// An object is not fetched to be compared: its ETag is made from its content (and from its key where KMS encrypts it).
+fn digest_of(file: &InputFile) -> Result<String> {
+    let path = match &file.place {
+        InputPlace::File(path) => path,
+        InputPlace::Object { .. } => return Ok(format!("{} {:?}", file.object.version, file.object.bytes)),
+    };
+    let unreadable = |e: std::io::Error| unreadable(&e, &file.object.name);
     let mut hash = blake3::Hasher::new();
     hash.update_reader(std::fs::File::open(path).map_err(unreadable)?).map_err(unreadable)?;
     Ok(hash.finalize().to_hex().to_string())
@@ -211,6 +225,19 @@ fn collect(folder: &Path, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Whether the parts of a key match those of a pattern, in which `**` stands for any number of them.
+pub(crate) fn matches_path(pattern: &[&str], segments: &[&str]) -> bool {
+    match (pattern.split_first(), segments.split_first()) {
+        (None, None) => true,
+        (Some((&"**", rest)), _) => {
+            matches_path(rest, segments)
+                || segments.split_first().is_some_and(|(_, below)| matches_path(pattern, below))
+        }
+        (Some((first, rest)), Some((segment, below))) => matches(first, segment) && matches_path(rest, below),
+        _ => false,
+    }
 }
 
 /// Whether a name matches a pattern of `*` and `?`, in time linear in both but for backtracking to the last `*`.
@@ -263,6 +290,16 @@ mod tests {
         assert_eq!(names("?.txt"), ["n.txt"]);
         assert!(names("nothing/*.csv").is_empty());
         assert!(matching_files(folder.path(), "../x").is_err());
+    }
+
+    #[test]
+    fn keys_match_as_paths_do() {
+        let matching = |pattern: &str, key: &str| {
+            matches_path(&pattern.split('/').collect::<Vec<_>>(), &key.split('/').collect::<Vec<_>>())
+        };
+        assert!(matching("a/**/*.json*", "a/b/c/z.json.gz") && matching("a/**/*.json", "a/x.json"));
+        assert!(matching("**", "a/b") && matching("a/*/y", "a/b/y"));
+        assert!(!matching("a/*", "a/b/c") && !matching("a/**/x", "b/x") && !matching("a", "a/b"));
     }
 
     #[test]

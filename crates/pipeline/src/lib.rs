@@ -5,6 +5,7 @@
 mod catalog;
 pub mod files;
 mod gate;
+pub mod inputs;
 mod job;
 pub mod memory;
 mod order;
@@ -20,6 +21,7 @@ pub mod text;
 
 pub use catalog::Catalog;
 pub use gate::{BadRowLimit, Gate, GuardMode, RowMode};
+pub use inputs::{InputPlace, Inputs, PinnedFile, WholeFile};
 pub use job::{JobDefinition, JobFile, LoadMode, parse_duration};
 pub use order::{in_order, run_in_order};
 pub use progress::{Phase, Progress, Silent};

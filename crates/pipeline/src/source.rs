@@ -14,6 +14,8 @@ use lakegate_redaction::{OriginUnit, RawBatch, Secret};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
 
+use crate::inputs::Inputs;
+
 /// What a source needs to know of the project besides its own configuration and the contract.
 #[derive(Debug, Clone)]
 pub struct SourceEnvironment {
@@ -25,6 +27,8 @@ pub struct SourceEnvironment {
     pub connections: BTreeMap<String, Secret>,
     /// Rows that a batch should have.
     pub batch_rows: usize,
+    /// Where files are.
+    pub inputs: Inputs,
 }
 
 /// One independent part of an input, as data: it can be stored, sent to another machine and opened there.

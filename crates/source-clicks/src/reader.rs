@@ -1,13 +1,12 @@
 //! The bytes of an object, decompressed, a window at a time.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 use lakegate_contract::{Error, Result};
+use lakegate_pipeline::inputs::error_of;
 
 const READ_BUFFER: usize = 256 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -27,7 +26,7 @@ pub(crate) struct Window {
 
 /// Counts what is read from the file itself.
 struct Counted {
-    file: File,
+    file: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
 }
 
@@ -40,13 +39,12 @@ impl Read for Counted {
 }
 
 impl Window {
-    pub(crate) fn open(path: &Path, name: &str) -> Result<Self> {
-        let unreadable =
-            |e: std::io::Error| Error::bad_input(format!("the file cannot be read: {}", e.kind())).at(name);
+    pub(crate) fn new(file: Box<dyn Read + Send>, name: &str) -> Result<Self> {
         let read = Arc::new(AtomicU64::new(0));
-        let counted = Counted { file: File::open(path).map_err(unreadable)?, count: Arc::clone(&read) };
+        let counted = Counted { file, count: Arc::clone(&read) };
         let mut buffered = BufReader::with_capacity(READ_BUFFER, counted);
-        let compressed = std::io::BufRead::fill_buf(&mut buffered).map_err(unreadable)?.starts_with(&GZIP);
+        let begun = std::io::BufRead::fill_buf(&mut buffered).map_err(|e| error_of(e, name))?;
+        let compressed = begun.starts_with(&GZIP);
         let input: Box<dyn Read + Send> =
             if compressed { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
         Ok(Self { input, name: name.to_owned(), compressed, read, bytes: Vec::new(), base: 0, at_end: false })
@@ -72,7 +70,7 @@ impl Window {
                 }
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.broken(&error, filled)),
+                Err(error) => return Err(self.broken(error, filled)),
             }
         }
         self.bytes.truncate(filled);
@@ -83,7 +81,11 @@ impl Window {
         Ok(())
     }
 
-    fn broken(&self, error: &std::io::Error, filled: usize) -> Error {
+    fn broken(&self, error: std::io::Error, filled: usize) -> Error {
+        // The bucket's own account of it, and not that of the decoder.
+        if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
+            return error_of(error, &self.name);
+        }
         let found = match (self.compressed, error.kind()) {
             (true, std::io::ErrorKind::UnexpectedEof) => "the gzip stream ends early: the file is truncated".to_owned(),
             (true, std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData) => {

@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::files::{check_pin, matching_files, new_files};
-use lakegate_pipeline::{Bookmark, InputObject, ItemStream, Plan, Source, SourceEnvironment, Split};
-use serde::{Deserialize, Serialize};
+use lakegate_pipeline::files::new_files;
+use lakegate_pipeline::inputs::bucket_of;
+use lakegate_pipeline::{Bookmark, InputObject, ItemStream, PinnedFile, Plan, Source, SourceEnvironment, Split};
+use serde::Deserialize;
 
 use crate::decode::{ObjectDecoder, Shape};
 use crate::reader::Window;
@@ -30,7 +31,8 @@ pub enum LogFormat {
 pub struct ClicksConfig {
     /// Always `clicks`.
     pub kind: String,
-    /// Which files, relative to the project: `data/clicks/**/*.json.gz`. Gzip is told by the content.
+    /// Which files, relative to the project, `data/clicks/**/*.json.gz`, or of a bucket, `s3://bucket/clicks/**/*.gz`. Gzip is
+    /// told by the content.
     pub files: String,
     /// How records look.
     pub format: LogFormat,
@@ -43,7 +45,7 @@ fn default_max_record() -> usize {
     1 << 20
 }
 
-/// Click logs below the project's folder.
+/// Click logs below the project's folder, or in a bucket.
 ///
 /// An appending job keeps the name and version of every object that it has published. A new object is read once; one that
 /// has changed after it was published is refused, since its events would be there twice.
@@ -51,13 +53,6 @@ pub struct ClicksSource {
     config: ClicksConfig,
     shape: Arc<Shape>,
     environment: SourceEnvironment,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Payload {
-    path: std::path::PathBuf,
-    version: String,
 }
 
 impl ClicksSource {
@@ -84,12 +79,16 @@ impl Source for ClicksSource {
         format!("{:?} logs {}", self.config.format, self.config.files).to_lowercase()
     }
 
+    fn service(&self) -> Option<String> {
+        bucket_of(&self.config.files).map(|(bucket, _)| format!("bucket {bucket}"))
+    }
+
     async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
-        let new = new_files(since, matching_files(&self.environment.project_root, &self.config.files)?, |_| None)?;
+        let new = new_files(since, self.environment.inputs.matching(&self.config.files).await?, |_| None)?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {
-            let payload = Payload { path: file.path, version: file.object.version.clone() };
+            let payload = PinnedFile::from(&file);
             plan.splits.push(Split {
                 name: file.object.name.clone(),
                 bytes: file.object.bytes,
@@ -110,10 +109,9 @@ impl Source for ClicksSource {
     }
 
     async fn open(&self, split: &Split) -> Result<ItemStream> {
-        let payload: Payload = serde_json::from_value(split.payload.clone())
+        let file: PinnedFile = serde_json::from_value(split.payload.clone())
             .map_err(|_| Error::bug("the split is not one of click logs").at(&split.name))?;
-        check_pin(&self.environment.project_root, payload.path.clone(), &payload.version)?;
-        let window = Window::open(&payload.path, &split.name)?;
+        let window = Window::new(self.environment.inputs.open(&file)?, &split.name)?;
         let decoder = ObjectDecoder::new(Arc::clone(&self.shape), window, &split.name)?;
         Ok(futures::stream::iter(decoder).boxed())
     }

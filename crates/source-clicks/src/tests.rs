@@ -27,6 +27,7 @@ fn contract() -> Arc<Contract> {
 fn source(folder: &Path, format: LogFormat, contract: &Arc<Contract>, max_record_bytes: usize) -> ClicksSource {
     let config = ClicksConfig { kind: "clicks".into(), files: "*".into(), format, max_record_bytes };
     let environment = SourceEnvironment {
+        inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), Default::default()),
         project_root: folder.to_path_buf(),
         time_zone: chrono_tz::UTC,
         connections: Default::default(),
@@ -116,6 +117,7 @@ fn one_member_may_fill_several_columns_and_an_object_is_no_value() {
     let config =
         ClicksConfig { kind: "clicks".into(), files: "*".into(), format: LogFormat::Json, max_record_bytes: 4096 };
     let environment = SourceEnvironment {
+        inputs: lakegate_pipeline::Inputs::new(folder.path().to_path_buf(), Default::default()),
         project_root: folder.path().to_path_buf(),
         time_zone: chrono_tz::UTC,
         connections: Default::default(),

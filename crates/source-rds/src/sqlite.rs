@@ -369,6 +369,7 @@ mod tests {
     fn source(folder: &Path, table: &str, contract: &str, splits: Option<usize>) -> (Arc<RdsSource>, Arc<Contract>) {
         let contract = Arc::new(Contract::parse(contract, "schemas/t.toml").unwrap());
         let environment = SourceEnvironment {
+            inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), Default::default()),
             project_root: folder.to_path_buf(),
             time_zone: chrono_tz::Asia::Seoul,
             connections: [("shop".to_owned(), Secret::new("sqlite:shop.db"))].into(),

@@ -1,10 +1,9 @@
 //! A look at a workbook's archive before any parser sees it: what it inflates to is counted, not believed.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
+use std::io::{BufReader, Read, Seek as _, SeekFrom};
 
 use lakegate_contract::{Error, Result};
+use lakegate_pipeline::WholeFile;
 use zip::ZipArchive;
 
 const MAX_ENTRIES: usize = 10_000;
@@ -17,12 +16,12 @@ const RATIO_FROM: u64 = 64 << 20;
 const MAX_SHARED_STRINGS: u64 = 20_000_000;
 const HEAD: usize = 4096;
 
-/// Refuses files that are no workbook, or that would take too much to read.
-pub(crate) fn inspect(path: &Path, name: &str) -> Result<()> {
+/// Refuses files that are no workbook, or that would take too much to read; gives others back, at their beginning.
+pub(crate) fn inspect(mut file: WholeFile, name: &str) -> Result<WholeFile> {
     let bad = |found: String| Error::bad_input(found).at(name);
     let unreadable = |e: std::io::Error| bad(format!("the file cannot be read: {}", e.kind()));
-    let mut file = File::open(path).map_err(unreadable)?;
-    let size = file.metadata().map_err(unreadable)?.len();
+    let size = file.seek(SeekFrom::End(0)).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
     refuse_other_kinds(&mut file, name)?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| {
         bad("the workbook is damaged: its archive cannot be opened".to_owned())
@@ -43,7 +42,9 @@ pub(crate) fn inspect(path: &Path, name: &str) -> Result<()> {
         total = inflate(&mut entry, total, size, xml, strings)
             .map_err(|found| bad(found).help("the file may be damaged, or made to do harm"))?;
     }
-    Ok(())
+    let mut file = archive.into_inner().into_inner();
+    file.rewind().map_err(unreadable)?;
+    Ok(file)
 }
 
 /// Inflates an entry to nowhere; the bytes so far.
@@ -95,8 +96,7 @@ fn announced(head: &[u8]) -> Option<u64> {
     Some(count.parse().unwrap_or(u64::MAX))
 }
 
-fn refuse_other_kinds(file: &mut File, name: &str) -> Result<()> {
-    use std::io::Seek as _;
+fn refuse_other_kinds(file: &mut WholeFile, name: &str) -> Result<()> {
     let mut magic = [0; 8];
     let count = file.read(&mut magic).unwrap_or(0);
     let begins = |with: &[u8]| magic.get(..count).is_some_and(|m| m.starts_with(with));

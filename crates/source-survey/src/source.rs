@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::files::{InputFile, check_pin, matching_files, new_files};
+use lakegate_pipeline::files::{InputFile, new_files};
+use lakegate_pipeline::inputs::bucket_of;
 use lakegate_pipeline::rows::RowsBuilder;
 use lakegate_pipeline::source::items_of;
-use lakegate_pipeline::{Bookmark, InputObject, ItemStream, Plan, Source, SourceEnvironment, SourceItem, Split};
+use lakegate_pipeline::{
+    Bookmark, InputObject, ItemStream, PinnedFile, Plan, Source, SourceEnvironment, SourceItem, Split,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::channel;
 
@@ -20,7 +23,7 @@ use crate::workbook::{Reader, headers, open as open_workbook};
 pub struct SurveyConfig {
     /// Always `survey`.
     pub kind: String,
-    /// Which workbooks, relative to the project: `data/surveys/*.xlsx`.
+    /// Which workbooks, relative to the project, `data/surveys/*.xlsx`, or of a bucket, `s3://bucket/surveys/*.xlsx`.
     pub files: String,
     /// The sheet; by default the first one.
     pub sheet: Option<String>,
@@ -121,8 +124,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Payload {
-    path: std::path::PathBuf,
-    version: String,
+    file: PinnedFile,
     quarter: Option<String>,
 }
 
@@ -148,7 +150,7 @@ impl SurveySource {
                 .at(&file.object.name)
                 .expected(quarter::EXAMPLES));
         }
-        let payload = Payload { path: file.path.clone(), version: file.object.version.clone(), quarter };
+        let payload = Payload { file: PinnedFile::from(file), quarter };
         Ok(Split {
             name: file.object.name.clone(),
             bytes: file.object.bytes,
@@ -163,15 +165,19 @@ impl Source for SurveySource {
         format!("workbooks {}", self.shared.config.files)
     }
 
+    fn service(&self) -> Option<String> {
+        bucket_of(&self.shared.config.files).map(|(bucket, _)| format!("bucket {bucket}"))
+    }
+
     async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
-        let mut files = matching_files(&self.shared.environment.project_root, &self.shared.config.files)?;
+        let mut files = self.shared.environment.inputs.matching(&self.shared.config.files).await?;
         // Excel leaves such files beside open workbooks.
-        files.retain(|f| !f.path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("~$")));
+        files.retain(|f| !f.object.name.rsplit('/').next().unwrap_or_default().starts_with("~$"));
         let new = new_files(since, files, quarter::of_name)?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {
-            for column in headers(&self.shared, &file.path, &file.object.name)?.unread {
+            for column in headers(&self.shared, &PinnedFile::from(&file))?.unread {
                 if !plan.unread_columns.contains(&column) {
                     plan.unread_columns.push(column);
                 }
@@ -189,13 +195,13 @@ impl Source for SurveySource {
     async fn open(&self, split: &Split) -> Result<ItemStream> {
         let payload: Payload = serde_json::from_value(split.payload.clone())
             .map_err(|_| Error::bug("the split is not one of a workbook").at(&split.name))?;
-        check_pin(&self.shared.environment.project_root, payload.path.clone(), &payload.version)?;
         let (sender, receiver) = channel::<Result<SourceItem>>(2);
         let (shared, name) = (Arc::clone(&self.shared), split.name.clone());
         std::thread::spawn(move || {
             let read = || {
-                let mut book = open_workbook(&payload.path, &name)?;
-                Reader::new(&shared, &mut book, &name, payload.quarter.as_deref())?.read(book, &sender)
+                let mut book = open_workbook(&shared, &payload.file)?;
+                let bytes = payload.file.object.bytes.unwrap_or(0);
+                Reader::new(&shared, &mut book, &name, payload.quarter.as_deref())?.read(book, bytes, &sender)
             };
             if let Err(error) = read() {
                 let _ = sender.blocking_send(Err(error));

@@ -46,6 +46,7 @@ fn source(folder: &Path, config: &str, contract: &str) -> Result<(Arc<SurveySour
     let contract = Arc::new(Contract::parse(contract, "schemas/survey.toml").unwrap());
     let config: SurveyConfig = toml::from_str(config).unwrap();
     let environment = SourceEnvironment {
+        inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), Default::default()),
         project_root: folder.to_path_buf(),
         time_zone: chrono_tz::Asia::Seoul,
         connections: Default::default(),

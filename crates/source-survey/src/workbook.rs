@@ -1,16 +1,14 @@
 //! Reading one workbook: its sheet, its header, its respondents.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::UInt64Array;
 use calamine::{Data, Dimensions, Reader as _, SheetVisible, Xlsx};
 use lakegate_contract::{DataType, Error, Result, suggest};
 use lakegate_pipeline::rows::{Misfit, RowsBuilder, Value, of_text};
-use lakegate_pipeline::{Rejected, SourceItem};
+use lakegate_pipeline::{PinnedFile, Rejected, SourceItem, WholeFile};
 use lakegate_redaction::{Origin, OriginUnit, RawBatch};
 use tokio::sync::mpsc::Sender;
 
@@ -25,7 +23,10 @@ const CHUNK: usize = 8192;
 /// Most cells of a sheet.
 const MAX_CELLS: u64 = 50_000_000;
 
-pub(crate) type Book = Xlsx<BufReader<File>>;
+pub(crate) type Book = Xlsx<BufReader<WholeFile>>;
+
+/// The largest workbook of a bucket, in bytes: it is held in memory. Excel itself saves no larger ones than some hundred MB.
+const MAX_WORKBOOK: u64 = 256 << 20;
 
 /// What a workbook's header gives.
 pub(crate) struct Headers {
@@ -62,10 +63,10 @@ pub(crate) struct Reader<'a> {
 }
 
 /// Opens a workbook that is worth opening.
-pub(crate) fn open(path: &Path, name: &str) -> Result<Book> {
-    archive::inspect(path, name)?;
-    let file =
-        File::open(path).map_err(|e| Error::bad_input(format!("the file cannot be read: {}", e.kind())).at(name))?;
+pub(crate) fn open(shared: &Shared, file: &PinnedFile) -> Result<Book> {
+    let name = &file.object.name;
+    let opened = shared.environment.inputs.open_whole(file, MAX_WORKBOOK)?;
+    let file = archive::inspect(opened, name)?;
     // The parser's message may quote the workbook.
     Xlsx::new(BufReader::new(file)).map_err(|_| damaged(name))
 }
@@ -77,8 +78,8 @@ fn damaged(name: &str) -> Error {
 }
 
 /// Reads a workbook's header alone.
-pub(crate) fn headers(shared: &Shared, path: &Path, name: &str) -> Result<Headers> {
-    let mut book = open(path, name)?;
+pub(crate) fn headers(shared: &Shared, file: &PinnedFile) -> Result<Headers> {
+    let (mut book, name) = (open(shared, file)?, &file.object.name);
     let headers = read_headers(shared, &mut book, name)?;
     sources(shared, &headers, name)?;
     Ok(headers)
@@ -198,7 +199,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads all respondents, a chunk at a time.
-    pub(crate) fn read(self, mut book: Book, sender: &Sender<Result<SourceItem>>) -> Result<()> {
+    pub(crate) fn read(self, mut book: Book, bytes: u64, sender: &Sender<Result<SourceItem>>) -> Result<()> {
         let needed = self.needed_columns()?;
         let mut cells = book.worksheet_cells_reader(&self.headers.sheet).map_err(|_| damaged(self.name))?;
         let first = self.shared.header_rows.last().copied().unwrap_or(0) + 1;
@@ -226,7 +227,6 @@ impl<'a> Reader<'a> {
         }
         chunk.extend(current);
         if self.hand_on(&mut chunk, &mut records, sender)? {
-            let bytes = std::fs::metadata(self.shared.environment.project_root.join(self.name)).map_or(0, |m| m.len());
             let _ = sender.blocking_send(Ok(SourceItem::Done { records, bytes }));
         }
         Ok(())

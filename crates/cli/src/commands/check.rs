@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use lakegate_contract::{Class, Error, Result, Treatment, suggest};
-use lakegate_pipeline::{JobFile, NoSecrets, Project};
+use lakegate_lake::BucketOptions;
+use lakegate_pipeline::{Inputs, JobFile, NoSecrets, Project};
 use lakegate_quality::check_with_references;
 use lakegate_reports::Report;
 use serde_json::json;
@@ -47,10 +48,11 @@ pub async fn run(global: &GlobalArguments) -> Result<ExitCode> {
 
 async fn problems(project: &Project) -> Vec<Error> {
     let schemas = schemas(project);
+    let inputs = Inputs::new(project.root.clone(), BucketOptions::default());
     let mut problems: Vec<Error> = project.jobs.iter().flat_map(|job| undeclared_names(project, job)).collect();
     for job in project.jobs.iter().filter(|job| connection_of(job).is_none()) {
         let built = match project.contract(&job.definition.table) {
-            Ok(contract) => build(project, job, &contract, &NoSecrets).await.map(drop),
+            Ok(contract) => build(project, job, &contract, &NoSecrets, &inputs).await.map(drop),
             Err(error) => Err(error),
         };
         problems.extend(built.err());

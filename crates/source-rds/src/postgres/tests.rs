@@ -28,6 +28,7 @@ async fn execute(url: &str, sql: &str) {
 fn source(url: &str, table: &str, contract: &str, splits: Option<usize>) -> (Arc<RdsSource>, Arc<Contract>) {
     let contract = Arc::new(Contract::parse(contract, "schemas/t.toml").unwrap());
     let environment = SourceEnvironment {
+        inputs: lakegate_pipeline::Inputs::new(".".into(), Default::default()),
         project_root: ".".into(),
         time_zone: chrono_tz::Asia::Seoul,
         connections: [("shop".to_owned(), Secret::new(url))].into(),

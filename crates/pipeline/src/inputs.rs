@@ -1,0 +1,269 @@
+//! Files that a source reads: of the project's folder, or objects of a bucket. What was listed is what is read, or an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use lakegate_contract::{Error, Result};
+use lakegate_lake::{BucketOptions, Objects};
+use serde::{Deserialize, Serialize};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{Receiver, channel};
+
+use crate::files::{self, InputFile};
+use crate::source::InputObject;
+
+/// Bytes of an object that are asked for at once.
+const CHUNK: u64 = 8 << 20;
+/// Chunks that wait to be read, besides the one that is on its way.
+const AHEAD: usize = 1;
+const SCHEME: &str = "s3://";
+
+/// Where the files of a project's sources are. Cheap to clone.
+#[derive(Clone)]
+pub struct Inputs(Arc<Shared>);
+
+struct Shared {
+    root: PathBuf,
+    options: BucketOptions,
+    buckets: Mutex<BTreeMap<String, Objects>>,
+    fetcher: OnceLock<Fetcher>,
+}
+
+/// Fetches for threads that block while they wait: on threads of its own, since those of the process may all be waiting.
+struct Fetcher(Option<Runtime>);
+
+impl Drop for Fetcher {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Where a file is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputPlace {
+    /// On this machine.
+    File(PathBuf),
+    /// In a bucket.
+    Object {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+    },
+}
+
+/// A file with what pins it, as data: a part of a split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PinnedFile {
+    /// Where it is.
+    pub place: InputPlace,
+    /// Its name and version.
+    pub object: InputObject,
+}
+
+impl From<&InputFile> for PinnedFile {
+    fn from(file: &InputFile) -> Self {
+        Self { place: file.place.clone(), object: file.object.clone() }
+    }
+}
+
+impl Inputs {
+    /// Files below `root`; `options` say how buckets are reached.
+    pub fn new(root: PathBuf, options: BucketOptions) -> Self {
+        Self(Arc::new(Shared { root, options, buckets: Mutex::default(), fetcher: OnceLock::new() }))
+    }
+
+    /// The files that match `pattern`, sorted by name: below the project's folder, or `s3://bucket/prefix/**/*.gz`. `*` and
+    /// `?` stand for characters of a name, `**` for any number of folders.
+    ///
+    /// # Errors
+    /// When no file matches, or they cannot be listed.
+    pub async fn matching(&self, pattern: &str) -> Result<Vec<InputFile>> {
+        match bucket_of(pattern) {
+            None => files::matching_files(&self.0.root, pattern),
+            Some((bucket, keys)) => self.matching_objects(pattern, bucket, keys).await,
+        }
+    }
+
+    async fn matching_objects(&self, pattern: &str, bucket: &str, keys: &str) -> Result<Vec<InputFile>> {
+        files::check_pattern(pattern)?;
+        let fixed = keys.find(['*', '?']).map_or(keys, |wild| keys.get(..wild).unwrap_or_default());
+        let folder = fixed.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let parts: Vec<&str> = keys.split('/').filter(|p| !p.is_empty()).collect();
+        let mut found: Vec<InputFile> = Vec::new();
+        for object in self.bucket(bucket)?.list(folder).await? {
+            let segments: Vec<&str> = object.key.split('/').collect();
+            if files::matches_path(&parts, &segments) {
+                let version = format!("etag-{}", object.e_tag);
+                let pinned = InputObject {
+                    name: format!("{SCHEME}{bucket}/{}", object.key),
+                    version,
+                    bytes: Some(object.bytes),
+                };
+                let place = InputPlace::Object { bucket: bucket.to_owned(), key: object.key };
+                found.push(InputFile { place, object: pinned });
+            }
+        }
+        found.sort_by(|a, b| a.object.name.cmp(&b.object.name));
+        match found.is_empty() {
+            true => Err(files::nothing_matches(pattern, &format!("{SCHEME}{bucket}/{folder}"))),
+            false => Ok(found),
+        }
+    }
+
+    /// The bytes of a file from its beginning on; they come as they are read. The reader may block.
+    ///
+    /// # Errors
+    /// When the file is gone or is no longer what was pinned; the reader tells so later of an object.
+    pub fn open(&self, file: &PinnedFile) -> Result<Box<dyn Read + Send>> {
+        match &file.place {
+            InputPlace::File(path) => {
+                files::check_pin(&self.0.root, path.clone(), &file.object.version)?;
+                Ok(Box::new(File::open(path).map_err(|e| files::unreadable(&e, &file.object.name))?))
+            }
+            InputPlace::Object { bucket, key } => Ok(Box::new(self.fetch(bucket, key, file)?)),
+        }
+    }
+
+    /// A file that can be read from any place on, such as a workbook. An object is held in memory, never on the disk.
+    ///
+    /// # Errors
+    /// As [`Inputs::open`]; when an object is larger than `limit` bytes.
+    pub fn open_whole(&self, file: &PinnedFile, limit: u64) -> Result<WholeFile> {
+        let (bucket, key) = match &file.place {
+            InputPlace::File(path) => {
+                files::check_pin(&self.0.root, path.clone(), &file.object.version)?;
+                return Ok(WholeFile::File(File::open(path).map_err(|e| files::unreadable(&e, &file.object.name))?));
+            }
+            InputPlace::Object { bucket, key } => (bucket, key),
+        };
+        if file.object.bytes.is_some_and(|bytes| bytes > limit) {
+            return Err(Error::bad_input("the file is too large to be held in memory")
+                .at(&file.object.name)
+                .expected(format!("at most {limit} bytes")));
+        }
+        let mut bytes = Vec::new();
+        let read = self.fetch(bucket, key, file)?.read_to_end(&mut bytes);
+        read.map_err(|e| error_of(e, &file.object.name))?;
+        Ok(WholeFile::Memory(Cursor::new(bytes.into())))
+    }
+
+    fn fetch(&self, bucket: &str, key: &str, file: &PinnedFile) -> Result<ObjectReader> {
+        let broken = || Error::bug("a split of an object has no ETag or size").at(&file.object.name);
+        let e_tag = file.object.version.strip_prefix("etag-").ok_or_else(broken)?.to_owned();
+        let size = file.object.bytes.ok_or_else(broken)?;
+        let (objects, key) = (self.bucket(bucket)?, key.to_owned());
+        let (sender, chunks) = channel(AHEAD);
+        self.fetcher()?.spawn(async move {
+            let mut at = 0;
+            while at < size {
+                let end = size.min(at + CHUNK);
+                let chunk = objects.range(&key, &e_tag, at..end).await;
+                let failed = chunk.is_err();
+                // Nobody listens any more: the run was stopped.
+                if sender.send(chunk).await.is_err() || failed {
+                    return;
+                }
+                at = end;
+            }
+        });
+        Ok(ObjectReader { chunks, current: Bytes::new(), left: size })
+    }
+
+    fn bucket(&self, name: &str) -> Result<Objects> {
+        let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = buckets.get(name) {
+            return Ok(known.clone());
+        }
+        let opened = Objects::open(name, &self.0.options)?;
+        buckets.insert(name.to_owned(), opened.clone());
+        Ok(opened)
+    }
+
+    fn fetcher(&self) -> Result<&Runtime> {
+        let started = self.0.fetcher.get_or_init(|| {
+            Fetcher(Builder::new_multi_thread().worker_threads(1).thread_name("fetch").enable_all().build().ok())
+        });
+        started.0.as_ref().ok_or_else(|| Error::unavailable("threads cannot be started"))
+    }
+}
+
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Inputs({})", self.0.root.display())
+    }
+}
+
+/// The bucket and the rest of `s3://bucket/…`.
+pub fn bucket_of(pattern: &str) -> Option<(&str, &str)> {
+    let rest = pattern.strip_prefix(SCHEME)?;
+    Some(rest.split_once('/').unwrap_or((rest, "")))
+}
+
+/// What an error of a reader that [`Inputs`] has opened means: that of the bucket, or of the disk.
+pub fn error_of(error: io::Error, name: &str) -> Error {
+    let kind = error.kind();
+    match error.into_inner().map(|inner| inner.downcast::<Error>()) {
+        Some(Ok(ours)) => *ours,
+        _ => files::unreadable(&kind.into(), name),
+    }
+}
+
+/// An object, a chunk at a time.
+struct ObjectReader {
+    chunks: Receiver<Result<Bytes>>,
+    current: Bytes,
+    left: u64,
+}
+
+impl Read for ObjectReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && self.left > 0 {
+            let next = futures::executor::block_on(self.chunks.recv());
+            let chunk = next.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+            self.current = chunk.map_err(io::Error::other)?;
+            self.left = self.left.saturating_sub(self.current.len() as u64);
+        }
+        let count = buffer.len().min(self.current.len());
+        let taken = self.current.split_to(count);
+        if let Some(space) = buffer.get_mut(..count) {
+            space.copy_from_slice(&taken);
+        }
+        Ok(count)
+    }
+}
+
+/// A file that can be read from any place on.
+#[derive(Debug)]
+pub enum WholeFile {
+    /// On this machine.
+    File(File),
+    /// Held in memory.
+    Memory(Cursor<Bytes>),
+}
+
+impl Read for WholeFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            WholeFile::File(file) => file.read(buffer),
+            WholeFile::Memory(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for WholeFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            WholeFile::File(file) => file.seek(to),
+            WholeFile::Memory(bytes) => bytes.seek(to),
+        }
+    }
+}
