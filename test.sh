@@ -7,8 +7,9 @@
 # It installs or starts what it needs, and stops what it started:
 #   - a C compiler, PostgreSQL and Python's venv, by apt (as root or through sudo) where they are absent;
 #   - a private PostgreSQL on a free port, with its data in a temporary folder;
-#   - a private Python environment with tests/requirements.txt (DuckDB and other independent readers, a stand-in for S3), kept
-#     in the cache folder.
+#   - a private Python environment with tests/requirements.txt (DuckDB and other independent readers, moto), kept in the cache
+#     folder;
+#   - a stand-in for AWS on two free ports of this machine (tests/standin).
 # No service has to run beforehand. Set LAKEGATE_DATA to a folder of real data to run the tests that read it.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -39,28 +40,35 @@ make_python() {
     export LAKEGATE_TEST_PYTHON="$home/bin/python"
 }
 
-# A stand-in for S3. It listens on a free port of this machine and stops with the script.
-start_s3() {
-    local port log
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    log=$(mktemp "${TMPDIR:-/tmp}/lakegate-s3.XXXXXX")
-    "$(dirname "$LAKEGATE_TEST_PYTHON")/moto_server" -H 127.0.0.1 -p "$port" >"$log" 2>&1 &
-    s3_process=$! s3_log=$log
-    trap 'stop_s3; stop_postgres' EXIT
-    for _ in $(seq 100); do
-        if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            export LAKEGATE_TEST_S3="http://127.0.0.1:$port"
+# A stand-in for AWS, on free ports of this machine: it stops with the script.
+start_aws() {
+    local ports
+    ports=$(python3 - <<'PORTS'
+import socket
+held = [socket.socket() for _ in range(2)]
+for one in held:
+    one.bind(("127.0.0.1", 0))
+print(*(one.getsockname()[1] for one in held))
+PORTS
+    )
+    aws_log=$(mktemp "${TMPDIR:-/tmp}/lakegate-aws.XXXXXX")
+    "$LAKEGATE_TEST_PYTHON" tests/standin --port "${ports% *}" --moto-port "${ports#* }" >"$aws_log" 2>&1 &
+    aws_process=$!
+    trap 'stop_aws; stop_postgres' EXIT
+    for _ in $(seq 150); do
+        if grep -q '^ready' "$aws_log"; then
+            export LAKEGATE_TEST_AWS="http://127.0.0.1:${ports% *}"
             return
         fi
         sleep 0.2
     done
-    cat "$log" >&2
+    cat "$aws_log" >&2
     return 1
 }
 
-stop_s3() {
-    kill "$s3_process" 2>/dev/null || true
-    rm -f "$s3_log"
+stop_aws() {
+    kill "$aws_process" 2>/dev/null || true
+    rm -f "$aws_log"
 }
 
 static_checks() {
@@ -90,8 +98,8 @@ make_python
 say "starting PostgreSQL"
 start_postgres
 export LAKEGATE_TEST_POSTGRES=$POSTGRES_URL
-say "starting a stand-in for S3"
-start_s3
+say "starting a stand-in for AWS"
+start_aws
 [ "${1:-}" = quick ] || static_checks
 run_tests
 say "all passed"

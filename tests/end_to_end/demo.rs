@@ -6,7 +6,7 @@ use lakegate_sample_shop::Options;
 
 use crate::support::{count, edit, lakegate, python, report, repository, run_python, shop};
 
-const REPORTS: [&str; 5] = [
+pub const REPORTS: [&str; 5] = [
     "channel_by_age_band",
     "category_sales",
     "category_sales_by_age_band",

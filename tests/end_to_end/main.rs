@@ -1,10 +1,11 @@
 //! End-to-end tests: each runs the `lakegate` binary as a user would, and looks at what it left behind.
 //!
-//! `./test.sh` sets what they need: `LAKEGATE_TEST_PYTHON` (independent readers) and `LAKEGATE_TEST_POSTGRES`. A test whose
-//! needs are not set says so and passes.
+//! `./test.sh` sets what they need: `LAKEGATE_TEST_PYTHON` (independent readers), `LAKEGATE_TEST_POSTGRES` and
+//! `LAKEGATE_TEST_AWS` (a stand-in). A test whose needs are not set says so and passes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod aws;
 mod bad_input;
 mod command_line;
 mod crash;
@@ -12,5 +13,4 @@ mod demo;
 mod examples;
 mod leak;
 mod quality;
-mod s3;
 mod support;

@@ -57,6 +57,14 @@ impl Aws {
         Ok(config)
     }
 
+    /// The region.
+    ///
+    /// # Errors
+    /// As [`Aws::config`].
+    pub async fn region(&self) -> Result<String> {
+        Ok(self.config().await?.region().map(ToString::to_string).unwrap_or_default())
+    }
+
     async fn load(&self) -> SdkConfig {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(

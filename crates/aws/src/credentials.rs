@@ -32,7 +32,7 @@ struct Chain {
 #[derive(Debug)]
 struct Known {
     credential: Arc<AwsCredential>,
-    renew_at: Option<SystemTime>,
+    expires: Option<SystemTime>,
 }
 
 impl Known {
@@ -42,12 +42,12 @@ impl Known {
             secret_key: found.secret_access_key().to_owned(),
             token: found.session_token().map(str::to_owned),
         };
-        let renew_at = found.expiry().map(|at| at.checked_sub(MARGIN).unwrap_or(at));
-        Self { credential: Arc::new(credential), renew_at }
+        Self { credential: Arc::new(credential), expires: found.expiry() }
     }
 
-    fn is_fresh(&self) -> bool {
-        self.renew_at.is_none_or(|at| SystemTime::now() < at)
+    /// Whether they will count for so long.
+    fn counts_for(&self, long: Duration) -> bool {
+        self.expires.is_none_or(|at| SystemTime::now() + long < at)
     }
 }
 
@@ -57,7 +57,7 @@ impl CredentialProvider for Chain {
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
         let mut known = self.known.lock().await;
-        if let Some(fresh) = known.as_ref().filter(|k| k.is_fresh()) {
+        if let Some(fresh) = known.as_ref().filter(|k| k.counts_for(MARGIN)) {
             return Ok(Arc::clone(&fresh.credential));
         }
         let missing = |source: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Unauthenticated {
@@ -66,7 +66,12 @@ impl CredentialProvider for Chain {
         };
         let config = self.aws.config().await.map_err(|e| missing(Box::new(e)))?;
         let provider = config.credentials_provider().ok_or_else(|| missing("no provider of credentials".into()))?;
-        let found = provider.provide_credentials().await.map_err(|e| missing(Box::new(e)))?;
+        let found = match (provider.provide_credentials().await, known.as_ref()) {
+            (Ok(found), _) => found,
+            // They cannot be renewed just now, and are good for a while.
+            (Err(_), Some(still)) if still.counts_for(Duration::ZERO) => return Ok(Arc::clone(&still.credential)),
+            (Err(error), _) => return Err(missing(Box::new(error))),
+        };
         let found = known.insert(Known::new(&found));
         Ok(Arc::clone(&found.credential))
     }
@@ -82,8 +87,8 @@ mod tests {
             let at = SystemTime::now() + Duration::from_secs(seconds);
             Known::new(&Credentials::new("id", "secret", None, Some(at), "test"))
         };
-        assert!(expiring_in(3600).is_fresh());
-        assert!(!expiring_in(200).is_fresh());
-        assert!(Known::new(&Credentials::new("id", "secret", None, None, "test")).is_fresh());
+        assert!(expiring_in(3600).counts_for(MARGIN));
+        assert!(!expiring_in(200).counts_for(MARGIN) && expiring_in(200).counts_for(Duration::ZERO));
+        assert!(Known::new(&Credentials::new("id", "secret", None, None, "test")).counts_for(MARGIN));
     }
 }

@@ -119,7 +119,7 @@ impl AwsFailure {
         };
         let error = Error::new(class, self.to_string());
         match self.kind {
-            FailureKind::Denied if self.code.is_none() => {
+            FailureKind::Denied if self.code.as_deref().is_none_or(|code| code.contains("Token")) => {
                 error.help("sign in (`aws sso login`), set a profile under [aws], or give the function or task a role")
             }
             FailureKind::Denied => {

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use aws_sdk_glue::types;
 use lakegate_aws::{Aws, FailureKind};
 use lakegate_contract::{Contract, Error, Result, TableName};
-use lakegate_lake::{Head, Lake};
+use lakegate_lake::{Head, Lake, RunId};
 use lakegate_pipeline::{AthenaTables, Catalog, CatalogSettings};
 
 use crate::client::{Answer, Database, Failed};
 use crate::desired;
-use crate::model::{Current, Desired, Format, PENDING, Table};
+use crate::model::{Current, Desired, Format, Table, VERSION, marker};
 use crate::plan::{Change, TablePlan, plan};
 use crate::wire;
 
@@ -59,18 +59,18 @@ impl GlueCatalog {
     }
 
     /// What would have to change for the catalog to show the newest version of a table, for each of its catalog tables. Changes
-    /// nothing.
+    /// nothing. With `adopt`, a table that is of another lake would become ours.
     ///
     /// # Errors
     /// When the catalog or the lake cannot be read, or the catalog has something that cannot be turned into ours.
-    pub async fn diff(&self, lake: &Lake, contract: &Contract) -> Result<Vec<Difference>> {
+    pub async fn diff(&self, lake: &Lake, contract: &Contract, adopt: bool) -> Result<Vec<Difference>> {
         let Some(head) = lake.head(contract.table()).await? else { return Ok(Vec::new()) };
         let database = self.database().await?;
         let mut differences = Vec::new();
         for desired in self.desired(lake, contract, &head)? {
             let table = desired.table.name.clone();
             let (current, _) = read(&database, &table).await?;
-            let planned = plan(desired, &current).map_err(|e| e.at(self.place(&table)))?;
+            let planned = plan(desired, &current, adopt).map_err(|e| e.at(self.place(&table)))?;
             differences.push(Difference { table, version: head.version, changes: planned.changes });
         }
         Ok(differences)
@@ -96,6 +96,32 @@ impl GlueCatalog {
             });
         }
         Ok(shown)
+    }
+
+    /// Addresses of all folders that the catalog points at for a table of the lake, whichever lake they are in.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub async fn locations(&self, table: &TableName) -> Result<Vec<String>> {
+        let database = self.database().await?;
+        let mut locations = Vec::new();
+        for name in self.names(table) {
+            let (current, _) = read(&database, &name).await?;
+            let partitions = current.partitions.into_iter().map(|partition| partition.location);
+            // The folder of a table with partitions is that of all its generations.
+            let own = current.table.filter(|t| t.partition_keys.is_empty() && t.format == Format::Parquet);
+            locations.extend(partitions.chain(own.map(|t| t.location)).map(|l| l.trim_end_matches('/').to_owned()));
+        }
+        Ok(locations)
+    }
+
+    /// Makes the catalog show the newest version of a table, as [`Catalog::mirror`] does, and takes it over first where it is
+    /// another lake's.
+    ///
+    /// # Errors
+    /// As [`Catalog::mirror`].
+    pub async fn adopt(&self, lake: &Lake, contract: &Contract) -> Result<u64> {
+        self.equalise(lake, contract, true).await
     }
 
     async fn database(&self) -> Result<Database> {
@@ -124,7 +150,7 @@ impl GlueCatalog {
     }
 
     /// Applies the newest version of the lake until the catalog shows it and the lake has no newer one.
-    async fn equalise(&self, lake: &Lake, contract: &Contract) -> Result<u64> {
+    async fn equalise(&self, lake: &Lake, contract: &Contract, adopt: bool) -> Result<u64> {
         let database = self.database().await?;
         let mut pause = FIRST_PAUSE;
         let mut last = None;
@@ -133,7 +159,7 @@ impl GlueCatalog {
                 Error::usage("the table has not been published")
                     .help(format!("run the job that loads {}", contract.table()))
             })?;
-            let applied = self.apply(&database, lake, contract, &head).await;
+            let applied = self.apply(&database, lake, contract, &head, adopt).await;
             match applied {
                 Ok(()) => {
                     let tail = lake.tail(contract.table()).await?;
@@ -164,10 +190,17 @@ impl GlueCatalog {
         }
     }
 
-    async fn apply(&self, database: &Database, lake: &Lake, contract: &Contract, head: &Head) -> Answer<()> {
+    async fn apply(
+        &self,
+        database: &Database,
+        lake: &Lake,
+        contract: &Contract,
+        head: &Head,
+        adopt: bool,
+    ) -> Answer<()> {
         for desired in self.desired(lake, contract, head)? {
             let name = desired.table.name.clone();
-            apply_table(database, desired).await.map_err(|failed| match failed {
+            apply_table(database, desired, adopt).await.map_err(|failed| match failed {
                 Failed::Here(error) if error.place().is_none() => Failed::Here(error.at(self.place(&name))),
                 other => other,
             })?;
@@ -198,7 +231,7 @@ impl Catalog for GlueCatalog {
     }
 
     async fn mirror(&self, lake: &Lake, contract: &Contract) -> Result<u64> {
-        self.equalise(lake, contract).await
+        self.equalise(lake, contract, false).await
     }
 }
 
@@ -218,54 +251,74 @@ async fn read(database: &Database, name: &str) -> Answer<(Current, Option<types:
 /// Brings one table of the catalog up to date: its columns first, so that no partition has a column that the table lacks;
 /// then partitions, each pointed at another folder at once; the version last, so that it stands there only when all of it is
 /// true. Everything but the partitions is compare-and-swap on Glue's version of the table.
-async fn apply_table(database: &Database, desired: Desired) -> Answer<()> {
+async fn apply_table(database: &Database, desired: Desired, adopt: bool) -> Answer<()> {
     let (current, known) = read(database, &desired.table.name).await?;
-    let planned = plan(desired.clone(), &current)?;
+    let planned = plan(desired.clone(), &current, adopt)?;
     if planned.is_empty() {
         return Ok(());
     }
     if !current.database {
         database.create("Tables of a lake, kept by lakegate").await?;
     }
-    let known = match planned.touches_partitions() {
-        false => known,
-        true => {
-            let marked = mark(database, &planned, known.as_ref()).await?;
-            database.create_partitions(&planned.target, &planned.create).await?;
-            database.update_partitions(&planned.target, &planned.update).await?;
-            database.delete_partitions(&planned.target, &planned.delete).await?;
-            verify_partitions(database, &desired).await?;
-            Some(marked)
+    if planned.touches_partitions() {
+        let writer = RunId::new();
+        mark(database, &planned, known.as_ref(), writer).await?;
+        database.create_partitions(&planned.target, &planned.create).await?;
+        database.update_partitions(&planned.target, &planned.update).await?;
+        database.delete_partitions(&planned.target, &planned.delete).await?;
+        verify_partitions(database, &desired).await?;
+        unmark(database, &desired, version_shown(&current), writer).await?;
+    } else {
+        match &known {
+            None => database.create_table(&planned.target).await?,
+            Some(known) => database.update_table(&planned.target, known).await?,
         }
-    };
-    match &known {
-        None => database.create_table(&planned.target).await?,
-        Some(known) => database.update_table(&planned.target, known).await?,
     }
     verify_table(database, desired).await
 }
 
-/// Makes or changes the table and notes that its partitions are about to follow; returns it as Glue has it then.
-async fn mark(database: &Database, planned: &TablePlan, known: Option<&types::Table>) -> Answer<types::Table> {
+fn version_shown(current: &Current) -> Option<String> {
+    current.table.as_ref().and_then(|table| table.parameters.get(VERSION).cloned())
+}
+
+/// Makes or changes the table, still under the version that it shows, and notes that its partitions are about to follow.
+async fn mark(database: &Database, planned: &TablePlan, known: Option<&types::Table>, writer: RunId) -> Answer<()> {
     let mut marked: Table = planned.target.clone();
-    let version = marked.parameters.remove(crate::model::VERSION).unwrap_or_default();
-    if let Some(shown) = known.map(wire::table).and_then(|t| t.parameters.get(crate::model::VERSION).cloned()) {
-        marked.parameters.insert(crate::model::VERSION.to_owned(), shown);
+    marked.parameters.remove(VERSION);
+    if let Some(shown) = known.map(wire::table).and_then(|t| t.parameters.get(VERSION).cloned()) {
+        marked.parameters.insert(VERSION.to_owned(), shown);
     }
-    marked.parameters.insert(PENDING.to_owned(), version);
+    marked.parameters.insert(marker(writer), "in progress".to_owned());
     match known {
-        None => database.create_table(&marked).await?,
-        Some(known) => database.update_table(&marked, known).await?,
+        None => database.create_table(&marked).await,
+        Some(known) => database.update_table(&marked, known).await,
     }
-    let written = database.table(&marked.name).await?;
-    written.ok_or_else(|| Failed::Here(Error::unavailable("the table was removed from the catalog in the meantime")))
+}
+
+/// Notes that the partitions are there. What others have changed of the table in the meantime is kept; that another writer has
+/// brought it to another version means that these partitions may not be the newest.
+async fn unmark(database: &Database, desired: &Desired, before: Option<String>, writer: RunId) -> Answer<()> {
+    let gone = || Failed::Differs(Error::unavailable("the table was removed from the catalog in the meantime"));
+    let known = database.table(&desired.table.name).await?.ok_or_else(gone)?;
+    let current = Current { database: true, table: Some(wire::table(&known)), partitions: desired.partitions.clone() };
+    let overtaken = version_shown(&current) != before;
+    let mut target = match overtaken {
+        true => wire::table(&known),
+        false => plan(desired.clone(), &current, true)?.target,
+    };
+    target.parameters.remove(&marker(writer));
+    database.update_table(&target, &known).await?;
+    match overtaken {
+        true => Err(Failed::Differs(Error::unavailable("another run has changed the table in the meantime"))),
+        false => Ok(()),
+    }
 }
 
 /// Reads the partitions back: an answer of success is not yet the catalog's state.
 async fn verify_partitions(database: &Database, desired: &Desired) -> Answer<()> {
     let table = Some(desired.table.clone());
     let partitions = database.partitions(&desired.table.name).await?;
-    let left = plan(desired.clone(), &Current { database: true, table, partitions })?;
+    let left = plan(desired.clone(), &Current { database: true, table, partitions }, true)?;
     if !left.touches_partitions() {
         return Ok(());
     }
@@ -277,7 +330,7 @@ async fn verify_partitions(database: &Database, desired: &Desired) -> Answer<()>
 async fn verify_table(database: &Database, desired: Desired) -> Answer<()> {
     let table = database.table(&desired.table.name).await?.as_ref().map(wire::table);
     let current = Current { database: true, table, partitions: desired.partitions.clone() };
-    match plan(desired, &current)?.is_empty() {
+    match plan(desired, &current, true)?.is_empty() {
         true => Ok(()),
         false => Err(Failed::Differs(Error::unavailable("the table is not as it was written"))),
     }

@@ -206,6 +206,11 @@ impl Database {
             let failures = self.send(batch, table, &left).await?;
             let failures: Vec<_> = failures.into_iter().filter(|(_, failure)| !batch.is_done(failure.kind)).collect();
             let hopeless = failures.iter().find(|(_, failure)| !failure.kind.retryable() || attempt >= ITEM_ATTEMPTS);
+            let gone = failures.iter().find(|(_, f)| batch == Batch::Update && f.kind == FailureKind::Missing);
+            if let Some((_, failure)) = gone {
+                // Another writer has removed it in the meantime: what is to be done is found out anew.
+                return Err(Failed::Differs(failure.clone().into_error()));
+            }
             if let Some((values, failure)) = hopeless {
                 tracing::warn!(table = table.name, partition = ?values, %failure, left = failures.len(), "partition");
                 return Err(Failed::Glue(failure.clone()));

@@ -6,7 +6,7 @@ use lakegate_contract::{Contract, Error, HIVE_NULL_PARTITION, PartitionValue, Re
 use lakegate_lake::{Head, Lake, PublishedColumn};
 
 use crate::model::{
-    COLUMNS, Column, Desired, Format, MAX_COMMENT, MAX_DESCRIPTION, Partition, RUN, Table, VERSION, cut,
+    COLUMNS, Column, Desired, Format, MAX_COMMENT, MAX_DESCRIPTION, Partition, RUN, Table, VERSION, told,
 };
 
 /// A Hive table whose partitions are at the generations of `head`; a table without partitions is at its generation itself.
@@ -22,7 +22,7 @@ pub(crate) fn hive(lake: &Lake, contract: &Contract, head: &Head) -> Result<Desi
         parameters.insert(name.to_owned(), value.to_owned());
     }
     let table = table(contract, head, contract.table().to_string(), location, Format::Parquet, parameters);
-    Ok(Desired { table, partitions })
+    Ok(Desired { table, partitions, folder })
 }
 
 /// A native Delta table over the lake's own log: Athena finds versions and files there by itself. Its partition columns are
@@ -36,7 +36,7 @@ pub(crate) fn delta(lake: &Lake, contract: &Contract, head: &Head, name: String)
     let location = format!("{}/", table_folder(lake, contract));
     let mut table = table(contract, head, name, location, Format::Delta, parameters);
     table.columns.append(&mut table.partition_keys);
-    Desired { table, partitions: Vec::new() }
+    Desired { table, partitions: Vec::new(), folder: table_folder(lake, contract) }
 }
 
 fn table(
@@ -49,7 +49,7 @@ fn table(
 ) -> Table {
     Table {
         name,
-        description: contract.description().map(|text| cut(text, MAX_DESCRIPTION)),
+        description: contract.description().and_then(|text| told(text, MAX_DESCRIPTION)),
         columns: columns(&head.columns),
         partition_keys: columns(&head.partition_columns),
         location,
@@ -75,7 +75,7 @@ fn columns(columns: &[PublishedColumn]) -> Vec<Column> {
     let column = |c: &PublishedColumn| Column {
         name: c.name.clone(),
         data_type: c.data_type.clone(),
-        comment: c.comment.as_ref().map(|text| cut(text, MAX_COMMENT)),
+        comment: c.comment.as_ref().and_then(|text| told(text, MAX_COMMENT)),
     };
     columns.iter().map(column).collect()
 }

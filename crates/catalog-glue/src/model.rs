@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
+use lakegate_lake::RunId;
+use ulid::Ulid;
+
 /// The most characters of a column's comment. Source: Glue's API, `Column`, `Comment`.
 /// <https://docs.aws.amazon.com/glue/latest/webapi/API_Column.html>
 pub(crate) const MAX_COMMENT: usize = 255;
@@ -12,8 +16,11 @@ pub(crate) const MAX_DESCRIPTION: usize = 2048;
 pub(crate) const VERSION: &str = "lakegate.version";
 /// The run that published it.
 pub(crate) const RUN: &str = "lakegate.run";
-/// The version that partitions are being brought to: while it is set, some show it and some do not.
-pub(crate) const PENDING: &str = "lakegate.pending";
+/// Followed by who is at work on the partitions: while one of these stands, some may show another version. Each writer takes
+/// away its own alone, so that one that is overtaken and then killed in the middle does not go unnoticed.
+const PENDING: &str = "lakegate.pending.";
+/// A writer is taken for dead after so long: then whoever finds partitions as they should be takes its marker away.
+const LONGEST_WRITE: chrono::Duration = chrono::Duration::hours(24);
 /// Digest of the columns under which a partition was written: they are not listed with partitions.
 pub(crate) const COLUMNS: &str = "lakegate.columns";
 
@@ -51,11 +58,29 @@ pub(crate) struct Table {
 impl Table {
     /// The version that it shows in full.
     pub(crate) fn shown_version(&self) -> Option<u64> {
-        if self.parameters.contains_key(PENDING) {
+        if self.markers().next().is_some() {
             return None;
         }
         self.parameters.get(VERSION)?.parse().ok()
     }
+}
+
+impl Table {
+    /// Whoever is at work on the partitions.
+    pub(crate) fn markers(&self) -> impl Iterator<Item = &String> {
+        self.parameters.keys().filter(|name| name.starts_with(PENDING))
+    }
+}
+
+/// The marker of a writer.
+pub(crate) fn marker(writer: RunId) -> String {
+    format!("{PENDING}{writer}")
+}
+
+/// Whether a parameter is the marker of a writer that cannot be at work any more.
+pub(crate) fn is_stale_marker(name: &str) -> bool {
+    let writer = name.strip_prefix(PENDING).and_then(|id| Ulid::from_string(id).ok()).map(RunId::from);
+    writer.is_some_and(|writer| Utc::now() - writer.began() > LONGEST_WRITE)
 }
 
 /// A partition.
@@ -72,6 +97,8 @@ pub(crate) struct Partition {
 pub(crate) struct Desired {
     pub(crate) table: Table,
     pub(crate) partitions: Vec<Partition>,
+    /// The table's folder in the lake: a table of the catalog that is elsewhere is somebody else's.
+    pub(crate) folder: String,
 }
 
 /// What it holds.
@@ -82,7 +109,9 @@ pub(crate) struct Current {
     pub(crate) partitions: Vec<Partition>,
 }
 
-/// Cuts a text to so many characters.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    text.chars().take(most).collect()
+/// A text as Glue takes it: on one line, of so many characters; `None` when nothing is left.
+pub(crate) fn told(text: &str, most: usize) -> Option<String> {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
+    let line = line.trim();
+    (!line.is_empty()).then(|| line.to_owned())
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use lakegate_contract::{Error, Result};
 
-use crate::model::{COLUMNS, Column, Current, Desired, Format, PENDING, Partition, Table};
+use crate::model::{COLUMNS, Column, Current, Desired, Format, Partition, Table, is_stale_marker};
 
 /// What has to change so that the catalog shows the lake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,11 +84,11 @@ impl fmt::Display for Change {
     }
 }
 
-/// Compares. Nothing is asked or changed.
+/// Compares. Nothing is asked or changed. With `adopt`, a table that is elsewhere becomes ours.
 ///
 /// # Errors
 /// When somebody else has made something of the table that cannot be kept or turned into ours.
-pub(crate) fn plan(desired: Desired, current: &Current) -> Result<TablePlan> {
+pub(crate) fn plan(desired: Desired, current: &Current, adopt: bool) -> Result<TablePlan> {
     let mut changes = Vec::new();
     if !current.database {
         changes.push(Change::CreateDatabase);
@@ -99,7 +99,7 @@ pub(crate) fn plan(desired: Desired, current: &Current) -> Result<TablePlan> {
             desired.table
         }
         Some(known) => {
-            refuse_foreign(known, &desired.table)?;
+            refuse_foreign(known, &desired, adopt)?;
             merge(known, desired.table, &mut changes)
         }
     };
@@ -109,11 +109,18 @@ pub(crate) fn plan(desired: Desired, current: &Current) -> Result<TablePlan> {
 }
 
 /// Partition keys of a table cannot be changed in Glue, and a table of another kind is somebody else's.
-fn refuse_foreign(known: &Table, desired: &Table) -> Result<()> {
+fn refuse_foreign(known: &Table, desired: &Desired, adopt: bool) -> Result<()> {
+    let (folder, desired) = (&desired.folder, &desired.table);
+    let within = |place: &str| place.trim_end_matches('/') == folder || place.starts_with(&format!("{folder}/"));
     let remove = || format!("if nobody needs it, delete table {} in Glue (the data stays) and apply again", known.name);
     if known.format == Format::Other {
         return Err(Error::usage("the catalog has a view or a table of another format under this name")
             .help(format!("give the lake's table another name; {}", remove())));
+    }
+    if !adopt && !within(&known.location) {
+        return Err(Error::usage(format!("the catalog's table is at {}", known.location))
+            .expected(format!("a place below {folder}: this one is of another lake or another program"))
+            .help("name another database under [catalog]; or, to take the table over, `lakegate catalog apply TABLE --adopt`"));
     }
     if known.parameters.get("projection.enabled").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
         return Err(Error::usage(
@@ -132,6 +139,13 @@ fn refuse_foreign(known: &Table, desired: &Table) -> Result<()> {
     Ok(())
 }
 
+/// Parameters that say how a table's files are read.
+const FORMAT_PARAMETERS: [&str; 5] =
+    ["classification", "compressionType", "spark.sql.sources.provider", "table_type", "typeOfData"];
+/// What others have counted of a partition, which is not so of another generation of it.
+const COUNTED: [&str; 7] =
+    ["averageRecordSize", "COLUMN_STATS_ACCURATE", "numFiles", "numRows", "objectCount", "rawDataSize", "totalSize"];
+
 /// Ours over theirs: columns keep the catalog's order and stay when the lake has them no more; comments, parameters and a
 /// description that only the catalog has are kept.
 fn merge(known: &Table, desired: Table, changes: &mut Vec<Change>) -> Table {
@@ -147,9 +161,16 @@ fn merge(known: &Table, desired: Table, changes: &mut Vec<Change>) -> Table {
         changes.push(Change::Description);
     }
     let mut parameters = known.parameters.clone();
-    if parameters.remove(PENDING).is_some() {
-        changes.push(Change::Parameter(PENDING.to_owned()));
-    }
+    let of_other_format = |name: &str| {
+        known.format != desired.format && FORMAT_PARAMETERS.contains(&name) && !desired.parameters.contains_key(name)
+    };
+    parameters.retain(|name, _| {
+        let goes = is_stale_marker(name) || of_other_format(name);
+        if goes {
+            changes.push(Change::Parameter(name.clone()));
+        }
+        !goes
+    });
     for (name, value) in desired.parameters {
         if parameters.get(&name) != Some(&value) {
             changes.push(Change::Parameter(name.clone()));
@@ -199,7 +220,8 @@ fn plan_partitions(desired: Vec<Partition>, current: &[Partition], plan: &mut Ta
             Some(there) if shows(there, &partition) => {}
             Some(there) => {
                 changes.push(Change::UpdatePartition(name(&partition.values)));
-                let parameters = there.parameters.clone().into_iter().chain(partition.parameters).collect();
+                let kept = there.parameters.clone().into_iter().filter(|(name, _)| !COUNTED.contains(&name.as_str()));
+                let parameters = kept.chain(partition.parameters).collect();
                 plan.update.push(Partition { parameters, ..partition });
             }
         }

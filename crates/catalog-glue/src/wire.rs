@@ -106,8 +106,12 @@ fn storage(
         Format::Delta => (DELTA_INPUT, DELTA_OUTPUT, DELTA_SERDE),
         Format::Parquet | Format::Other => (PARQUET_INPUT, PARQUET_OUTPUT, PARQUET_SERDE),
     };
-    let serde =
-        types::SerDeInfo::builder().serialization_library(library).parameters("serialization.format", "1").build();
+    let others = known.and_then(|s| s.serde_info()).filter(|s| s.serialization_library() == Some(library));
+    let serde = types::SerDeInfo::builder()
+        .serialization_library(library)
+        .set_parameters(others.and_then(|s| s.parameters().cloned()))
+        .parameters("serialization.format", "1")
+        .build();
     Ok(types::StorageDescriptor::builder()
         .set_columns(Some(glue_columns(&table.columns)?))
         .location(location)
@@ -119,6 +123,7 @@ fn storage(
         .set_bucket_columns(Some(Vec::new()))
         .set_sort_columns(Some(Vec::new()))
         .set_parameters(known.and_then(|s| s.parameters().cloned()))
+        .set_skewed_info(known.and_then(|s| s.skewed_info().cloned()))
         .stored_as_sub_directories(false)
         .build())
 }

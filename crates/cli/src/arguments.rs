@@ -285,6 +285,9 @@ pub enum CatalogAction {
         /// Only these tables
         #[arg(value_name = "TABLE")]
         tables: Vec<String>,
+        /// Take the tables over where they are of another lake or another program
+        #[arg(long)]
+        adopt: bool,
     },
     /// List the tables of the lake that the catalog shows
     Show {

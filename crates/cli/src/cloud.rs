@@ -31,20 +31,31 @@ impl Services {
     ///
     /// # Errors
     /// When the settings name a variable that is not set, or the lake's place cannot be used.
-    pub fn new(project: &Project) -> Result<Self> {
+    pub async fn new(project: &Project) -> Result<Self> {
         let [region, profile, endpoint] = project.aws()?;
         let aws = Aws::new(AwsOptions { region, profile, endpoint });
         let mut options = project.bucket_options()?;
         options.credentials = Some(aws.store_credentials());
-        let glue = project.catalog().map(|settings| GlueCatalog::new(aws.clone(), settings.clone()));
+        let location = project.lake_location()?;
+        if location.contains("://") && options.region.is_none() {
+            // That of the environment, of a profile, or of the machine.
+            options.region = Some(aws.region().await?);
+        }
+        let settings = project.catalog()?;
+        let lake = Lake::open_with(&location, &options)?;
+        if lake.folder().is_some() && settings.as_ref().is_some_and(|settings| !settings.read_only) {
+            return Err(Error::usage("[catalog] needs a lake in a bucket, and the lake is a folder")
+                .at(lake.location())
+                .expected("location = \"s3://bucket/prefix\" under [lake]"));
+        }
         Ok(Self {
             inputs: Inputs::new(project.root.clone(), input_options(&options)),
-            lake: Lake::open_with(&project.lake_location()?, &options)?,
+            lake,
             secrets: Secrets(AwsSecrets::new(aws.clone())),
-            aws,
+            aws: aws.clone(),
             breakers: Breakers::default(),
-            glue,
-            read_only: project.catalog().is_some_and(|settings| settings.read_only),
+            read_only: settings.as_ref().is_some_and(|settings| settings.read_only),
+            glue: settings.map(|settings| GlueCatalog::new(aws.clone(), settings)),
         })
     }
 
@@ -78,8 +89,8 @@ fn input_options(lake: &BucketOptions) -> BucketOptions {
 ///
 /// # Errors
 /// When the project has none.
-pub fn catalog_settings(project: &Project) -> Result<&CatalogSettings> {
-    project.catalog().ok_or_else(no_catalog)
+pub fn catalog_settings(project: &Project) -> Result<CatalogSettings> {
+    project.catalog()?.ok_or_else(no_catalog)
 }
 
 fn no_catalog() -> Error {

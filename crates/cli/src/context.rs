@@ -47,8 +47,8 @@ pub fn relative(error: Error, root: &std::path::Path) -> Error {
 }
 
 /// The project's lake.
-pub fn lake(project: &Project) -> Result<Lake> {
-    Services::new(project).map(|services| services.lake)
+pub async fn lake(project: &Project) -> Result<Lake> {
+    Ok(Services::new(project).await?.lake)
 }
 
 /// The ruleset of a job's table, parsed and checked against the table's contract.

@@ -5,6 +5,7 @@
 //! record written before says which; the next run of the table reads it and either finishes or undoes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -12,7 +13,7 @@ use deltalake::DeltaTable;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_contract::{Error, PartitionValue, Result, TableName};
 use object_store::path::Path;
-use object_store::{ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
 use crate::table::{commit_of_run, file_key, live_files, newest_run, sequence_of, version_of};
@@ -22,13 +23,16 @@ use crate::{KilledRun, Lake, RunId, RunInfo, failure};
 /// On a bucket a run has no lock that would tell its death: older than this, it counts as dead. AWS ends a Lambda function
 /// after 15 minutes and a Glue job after at most 7 days; the fence keeps a longer one from doing harm.
 const ABANDONED_AFTER: chrono::Duration = chrono::Duration::hours(6);
-
-/// On a bucket, how long a run that has noted its intent is waited for before it is fenced off. What it has put in place is
-/// seen through the catalog, so it must be committed or undone before the next run puts the same rows there again.
-const PLACING: Duration = Duration::from_secs(15);
-/// An intent that is this old by the store's clock is not waited for.
-const STALE_INTENT: chrono::Duration = chrono::Duration::minutes(2);
+/// On a bucket, a run that has noted its intent notes it again this often, for as long as it is at work.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+/// An intent that is not noted again for so long is that of a dead run. What it has put in place is seen through the catalog, so
+/// it is fenced off and undone before the next run puts the same rows there again.
+const SILENCE: Duration = Duration::from_secs(20);
+/// An intent that is this old by both clocks, the store's and ours, is not waited for.
+const STALE_INTENT: chrono::Duration = chrono::Duration::minutes(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often a fence is tried against runs that commit at the same time.
+const FENCES: u32 = 5;
 /// Copies that are asked for at once.
 const COPIES: usize = 16;
 
@@ -41,10 +45,32 @@ struct Intent {
     files: Vec<String>,
 }
 
-/// An intent and when it was written.
+/// An intent, where it stands and when it was written.
 struct Noted {
     intent: Intent,
+    key: Path,
     at: DateTime<Utc>,
+}
+
+/// An intent of this run, to be noted again while it is at work.
+#[derive(Debug, Default)]
+pub(crate) struct OwnIntent(Mutex<Option<Written>>);
+
+#[derive(Debug, Clone)]
+struct Written {
+    key: Path,
+    text: String,
+    version: UpdateVersion,
+}
+
+impl OwnIntent {
+    fn get(&self) -> Option<Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, written: Option<Written>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = written;
+    }
 }
 
 impl Lake {
@@ -55,13 +81,15 @@ impl Lake {
         staged: &Staged,
         delta: &DeltaTable,
         intended: &mut BTreeSet<String>,
+        sequence: i64,
+        own: &OwnIntent,
     ) -> Result<Vec<StagedFile>> {
         if staged.mode != WriteMode::Append {
             return Ok(staged.files.clone());
         }
         let files = placed(staged, delta, &self.place(staged.table()))?;
         intended.extend(files.iter().map(|f| f.relative.clone()));
-        self.write_intent(staged, intended).await?;
+        self.write_intent(staged, intended, sequence, own).await?;
         let copies =
             futures::stream::iter(&files).map(Ok).try_for_each_concurrent(COPIES, |file| self.place_file(staged, file));
         copies.await?;
@@ -93,11 +121,16 @@ impl Lake {
     /// The intent goes last: as long as it is there, the rest will be looked for.
     pub(crate) async fn clear_append(&self, table: &TableName, run: RunId) -> Result<()> {
         self.delete_below(&format!("staging/{run}")).await?;
-        self.delete(&self.intent_key(table, run)?).await
+        for noted in self.intents(table).await?.iter().filter(|noted| noted.intent.run == run) {
+            self.delete(&noted.key).await?;
+        }
+        Ok(())
     }
 
-    fn intent_key(&self, table: &TableName, run: RunId) -> Result<Path> {
-        self.key(&format!("system/intents/{table}/{run}.json"))
+    /// One intent for each number that a commit can have: of two appends at once, one does not even begin to put files in
+    /// place, where readers would see those of both.
+    fn intent_key(&self, table: &TableName, sequence: i64) -> Result<Path> {
+        self.key(&format!("system/intents/{table}/{sequence:020}.json"))
     }
 
     /// Finishes or undoes what earlier runs of a table left between staging and commit. On a local disk the caller holds the
@@ -109,34 +142,49 @@ impl Lake {
     /// When the log or the staging folder cannot be read.
     pub async fn reconcile(&self, table: &TableName) -> Result<Vec<KilledRun>> {
         let (open, intents) = (self.open_runs(table).await?, self.settled_intents(table).await?);
-        let placing = intents.iter().map(|intent| intent.run);
+        let placing = intents.iter().map(|noted| noted.intent.run);
         let dead: Vec<RunId> = open.iter().copied().filter(|run| self.is_dead(*run)).chain(placing).collect();
-        if dead.is_empty() || !self.fence(table).await? {
+        if dead.is_empty() || !self.fence(table, intents.is_empty()).await? {
             return Ok(Vec::new());
         }
-        for intent in intents {
-            if self.commit_of(table, intent.run).await?.is_none() {
-                tracing::info!(run = %intent.run, %table, "undoing an append that was never committed");
-                for file in &intent.files {
-                    self.delete(&file_key(self, table, file)?).await?;
-                }
-            }
-            self.clear_append(table, intent.run).await?;
+        for noted in intents {
+            self.settle_intent(table, noted).await?;
         }
         let open = open.into_iter().filter(|run| dead.contains(run)).collect();
         self.clear_abandoned(table, open).await
     }
 
-    /// The intents of runs that are over, or that do not get any further: those of live ones are gone a moment later.
-    async fn settled_intents(&self, table: &TableName) -> Result<Vec<Intent>> {
-        let began = Instant::now();
+    /// Undoes an append that was never committed, or clears up after one that was. What it copies from goes first: should it
+    /// still be at work, it finds nothing to copy any more.
+    async fn settle_intent(&self, table: &TableName, noted: Noted) -> Result<()> {
+        let committed = self.commit_of(table, noted.intent.run).await?.is_some();
+        self.delete_below(&format!("staging/{}", noted.intent.run)).await?;
+        if !committed {
+            tracing::info!(run = %noted.intent.run, %table, "undoing an append that was never committed");
+            for file in &noted.intent.files {
+                self.delete(&file_key(self, table, file)?).await?;
+            }
+        }
+        self.delete(&noted.key).await
+    }
+
+    /// The intents of runs that are over: those of live ones are noted again and again, and gone in the end.
+    async fn settled_intents(&self, table: &TableName) -> Result<Vec<Noted>> {
+        let mut heard: HashMap<(Path, DateTime<Utc>), Instant> = HashMap::new();
         loop {
             let noted = self.intents(table).await?;
-            let fresh = |noted: &Noted| Utc::now() - noted.at < STALE_INTENT;
-            if self.folder().is_some() || began.elapsed() > PLACING || !noted.iter().any(fresh) {
-                return Ok(noted.into_iter().map(|noted| noted.intent).collect());
+            let now = Instant::now();
+            let silent = |noted: &Noted| {
+                let since = heard.get(&(noted.key.clone(), noted.at)).copied().unwrap_or(now);
+                now - since > SILENCE || Utc::now() - noted.at > STALE_INTENT
+            };
+            if self.folder().is_some() || noted.iter().all(silent) {
+                return Ok(noted);
             }
             tracing::info!(%table, "waiting for another run to commit what it has put in place");
+            for noted in &noted {
+                heard.entry((noted.key.clone(), noted.at)).or_insert(now);
+            }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
@@ -146,23 +194,30 @@ impl Lake {
         self.folder().is_some() || Utc::now() - run.began() > ABANDONED_AFTER
     }
 
-    /// Takes the table's next number on a bucket, so that every run that was planned before is refused; `false` when that
-    /// did not succeed, and then nothing may be deleted.
-    async fn fence(&self, table: &TableName) -> Result<bool> {
+    /// Takes the table's next number on a bucket, so that every run that was planned before is refused. `false` when that did
+    /// not succeed and need not: then nothing may be deleted, and nothing of it is seen.
+    async fn fence(&self, table: &TableName, optional: bool) -> Result<bool> {
         if self.folder().is_some() {
             return Ok(true);
         }
-        let Some(delta) = self.load(table, None).await? else { return Ok(false) };
-        let Some((_, before)) = newest_run(&delta.log_store(), version_of(&delta)?, None).await? else {
-            return Ok(false);
-        };
-        let sequence = sequence_of(&delta, table).await? + 1;
-        let fence = RunInfo { sequence, rows: 0, ..before };
-        tracing::info!(%table, sequence, "fencing off runs that were abandoned");
-        match crate::publish::commit_nothing(&delta, &fence).await {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                tracing::warn!(%table, %error, "abandoned runs could not be fenced off; their files stay");
+        let mut failed = None;
+        for _ in 0..FENCES {
+            let Some(delta) = self.load(table, None).await? else { return Ok(false) };
+            let before = newest_run(&delta.log_store(), version_of(&delta)?, None).await?.map(|(_, info)| info);
+            let sequence = sequence_of(&delta, table).await? + 1;
+            tracing::info!(%table, sequence, "fencing off runs that were abandoned");
+            match crate::publish::commit_nothing(&delta, &RunInfo::fence(before, sequence)).await {
+                Ok(_) => return Ok(true),
+                Err(error) => failed = Some(failure::delta(error, self.place(table))),
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        match failed {
+            Some(error) if !optional => {
+                Err(error.help("an earlier run has left files that must be undone first; run the job again"))
+            }
+            _ => {
+                tracing::warn!(%table, "abandoned runs could not be fenced off; their files stay");
                 Ok(false)
             }
         }
@@ -214,13 +269,58 @@ impl Lake {
         self.delete(&self.key(&format!("system/open/{table}/{run}"))?).await
     }
 
-    async fn write_intent(&self, staged: &Staged, files: &BTreeSet<String>) -> Result<()> {
+    /// Notes what is about to be put in place, under the number that the commit will have. Nobody else may hold that number, and
+    /// nobody may have taken it.
+    async fn write_intent(
+        &self,
+        staged: &Staged,
+        files: &BTreeSet<String>,
+        sequence: i64,
+        own: &OwnIntent,
+    ) -> Result<()> {
+        let table = staged.table();
         let intent = Intent { run: staged.run, files: files.iter().cloned().collect() };
         let text =
             serde_json::to_string(&intent).map_err(|e| Error::bug("an intent cannot be written").caused_by(e))?;
-        let key = self.intent_key(staged.table(), staged.run)?;
-        self.store().put(&key, text.into()).await.map_err(|e| failure::store(&e, self.shown(&key)))?;
+        let key = self.intent_key(table, sequence)?;
+        let version = self.claim(table, &key, &text, staged.run).await?;
+        own.set(Some(Written { key, text, version }));
+        let newest = self.tail(table).await?.and_then(|tail| tail.run).map(|run| run.sequence);
+        if newest.is_some_and(|newest| newest >= sequence) {
+            own.set(None);
+            self.clear_append(table, staged.run).await?;
+            return Err(overtaken(table));
+        }
         Ok(())
+    }
+
+    async fn claim(&self, table: &TableName, key: &Path, text: &str, run: RunId) -> Result<UpdateVersion> {
+        let failed = |e: object_store::Error| failure::store(&e, self.shown(key));
+        match self.store().put_opts(key, text.to_owned().into(), PutMode::Create.into()).await {
+            Ok(put) => return Ok(put.into()),
+            Err(object_store::Error::AlreadyExists { .. }) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let holder = self.intents(table).await?.into_iter().find(|noted| noted.key == *key);
+        if holder.is_none_or(|noted| noted.intent.run != run) {
+            return Err(overtaken(table));
+        }
+        // Ours, of an attempt before this one, perhaps with other files.
+        self.store().put(key, text.to_owned().into()).await.map(Into::into).map_err(failed)
+    }
+
+    /// Notes a run's intent again, for as long as it is there and the run at work.
+    pub(crate) async fn keep_noting(&self, own: &OwnIntent) {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let Some(written) = own.get().filter(|_| self.folder().is_none()) else { continue };
+            let mode = PutMode::Update(written.version.clone());
+            match self.store().put_opts(&written.key, written.text.clone().into(), mode.into()).await {
+                Ok(put) => own.set(Some(Written { version: put.into(), ..written })),
+                // Somebody took this run for dead: the commit will say so.
+                Err(error) => tracing::info!(%error, "the intent could not be noted again"),
+            }
+        }
     }
 
     async fn intents(&self, table: &TableName) -> Result<Vec<Noted>> {
@@ -237,10 +337,16 @@ impl Lake {
             };
             let intent: Intent = serde_json::from_slice(&bytes)
                 .map_err(|_| Error::bug("an intent record does not parse").at(key.to_string()))?;
-            intents.push(Noted { intent, at: meta.last_modified });
+            intents.push(Noted { intent, key, at: meta.last_modified });
         }
         Ok(intents)
     }
+}
+
+fn overtaken(table: &TableName) -> Error {
+    Error::unavailable("another run is publishing, or has published, in the meantime")
+        .at(table.to_string())
+        .help("run the job again: it will plan from what is published then")
 }
 
 /// Each file under its partition's current generation, in a name that is this run's alone.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
 use lakegate_contract::{Error, Result};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
+
+use crate::owner::OwnerConnector;
 
 /// How long a request is tried again, all attempts together.
 const DEADLINE: Duration = Duration::from_secs(45);
@@ -40,11 +41,7 @@ pub(crate) fn open(location: &str, rest: &str, options: &BucketOptions) -> Resul
         return Err(bad("the bucket's name is missing"));
     }
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retries());
-    let mut client = ClientOptions::new().with_timeout(ATTEMPT).with_connect_timeout(CONNECT);
-    if let Some(owner) = &options.owner {
-        client = client.with_default_headers(owner_header(owner)?);
-    }
-    builder = builder.with_client_options(client);
+    builder = builder.with_client_options(ClientOptions::new().with_timeout(ATTEMPT).with_connect_timeout(CONNECT));
     if let Some(credentials) = &options.credentials {
         builder = builder.with_credentials(Arc::clone(credentials));
     }
@@ -61,6 +58,12 @@ pub(crate) fn open(location: &str, rest: &str, options: &BucketOptions) -> Resul
     let plain = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).is_some_and(|e| e.starts_with("http://"));
     if plain {
         builder = builder.with_allow_http(true);
+    }
+    if let Some(owner) = &options.owner {
+        let credentials =
+            options.credentials.clone().ok_or_else(|| bad("an owner is asked for without credentials"))?;
+        let region = builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".to_owned());
+        builder = builder.with_http_connector(OwnerConnector::new(owner, region, credentials)?);
     }
     let store = builder.build().map_err(|e| {
         bad("the bucket cannot be used").help("check AWS_REGION and the credentials of the environment").caused_by(e)
@@ -86,17 +89,6 @@ pub fn check_endpoint(endpoint: &str) -> Result<()> {
     }
     Err(Error::usage("[lake] endpoint is not a server's address")
         .expected("https://host or http://host:port, without a path"))
-}
-
-/// Sent, and signed, with every request: S3 refuses it when another account owns the bucket.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
-fn owner_header(owner: &str) -> Result<HeaderMap> {
-    if owner.len() != 12 || !owner.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Error::usage("[lake] owner is not the number of an AWS account").expected("12 digits"));
-    }
-    let value =
-        HeaderValue::from_str(owner).map_err(|e| Error::bug("an account's number is no header").caused_by(e))?;
-    Ok(HeaderMap::from_iter([(HeaderName::from_static("x-amz-expected-bucket-owner"), value)]))
 }
 
 /// Backoff with jitter: many writers that are throttled together must not come back together.

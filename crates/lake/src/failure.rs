@@ -14,6 +14,8 @@ pub(crate) fn store(error: &object_store::Error, place: impl Into<String>) -> Er
         E::AlreadyExists { .. } => Error::unavailable("the object exists already"),
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => Error::usage("access is refused")
             .help("check the credentials and their permissions, or who owns the folder"),
+        E::InvalidPath { .. } => Error::bad_input("a key has an empty part, or `.` or `..` as one")
+            .help("rename the object: such keys cannot be told apart from others"),
         // The store's answer to a request of any kind.
         other if other.to_string().contains("AccessDenied") || other.to_string().contains("403 Forbidden") => {
             Error::usage("access is refused").help("check the credentials and their permissions on this place")

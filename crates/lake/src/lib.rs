@@ -17,6 +17,7 @@ mod location;
 mod lock;
 mod log_cache;
 mod objects;
+mod owner;
 mod publish;
 mod quarantine;
 mod reading;

@@ -13,6 +13,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use lakegate_contract::{Class, Contract, Error, PartitionValue, Result};
 
+use crate::append::OwnIntent;
 use crate::table::{APPLICATION, commit_of_run, schema_change, sequence_of, version_of};
 use crate::writer::{Staged, StagedFile, WriteMode};
 use crate::{Lake, RunInfo, encode_partition_segment, failure};
@@ -43,6 +44,7 @@ struct Publication<'a> {
     info: &'a RunInfo,
     /// Places that files were put in or were about to be.
     placed: BTreeSet<String>,
+    intent: &'a OwnIntent,
     /// The version that the first attempt was built on: our own commit can only stand above it.
     base: Option<u64>,
     /// A version whose commit was sent and neither seen nor refused: until somebody has that version, it may still arrive.
@@ -56,9 +58,20 @@ impl Lake {
     /// [`Class::Unavailable`] when nothing was committed, [`Class::CommitUnknown`] when that could not be found out (then
     /// nothing may be deleted), [`Class::Usage`] when the contract does not fit the published schema.
     pub async fn publish(&self, staged: &Staged, info: &RunInfo) -> Result<Published> {
-        let mut publication =
-            Publication { lake: self, staged, info, placed: BTreeSet::new(), base: None, doubtful: None };
-        let result = publication.run().await;
+        let intent = OwnIntent::default();
+        let mut publication = Publication {
+            lake: self,
+            staged,
+            info,
+            placed: BTreeSet::new(),
+            intent: &intent,
+            base: None,
+            doubtful: None,
+        };
+        let result = tokio::select! {
+            result = publication.run() => result,
+            () = self.keep_noting(&intent) => Err(Error::bug("a run stopped noting its intent")),
+        };
         match result {
             Err(error) if publication.doubtful.is_some() && error.class() != Class::CommitUnknown => {
                 Err(unknown(&self.place(staged.table()), error))
@@ -79,7 +92,8 @@ impl Publication<'_> {
             }
             refuse_if_overtaken(&delta, self.staged, self.info).await?;
             schema_change(&delta, &self.staged.contract, self.staged.mode)?;
-            let files = self.lake.put_in_place(self.staged, &delta, &mut self.placed).await?;
+            let files =
+                self.lake.put_in_place(self.staged, &delta, &mut self.placed, self.info.sequence, self.intent).await?;
             match self.attempt(&delta, &files).await {
                 Ok(version) => return self.finished(version).await,
                 Err(error) => last = error,
@@ -148,7 +162,8 @@ fn unknown(place: &str, cause: Error) -> Error {
         .caused_by(cause)
 }
 
-/// Whether a store's answer means that the commit was not and will not be carried out.
+/// Whether a store's answer means that the commit was not and will not be carried out. That the entry exists already does not:
+/// S3 says so of a conflict, too, and an earlier attempt of ours may be on its way. The log clears that doubt.
 fn was_refused(error: &DeltaTableError) -> bool {
     use object_store::Error as E;
     let store = match error {
@@ -159,9 +174,7 @@ fn was_refused(error: &DeltaTableError) -> bool {
     };
     matches!(
         store,
-        E::AlreadyExists { .. }
-            | E::Precondition { .. }
-            | E::PermissionDenied { .. }
+        E::PermissionDenied { .. }
             | E::Unauthenticated { .. }
             | E::NotFound { .. }
             | E::NotImplemented { .. }

@@ -71,4 +71,28 @@ pub struct RunInfo {
     pub sequence: i64,
     /// Rows in the commit.
     pub rows: u64,
+    /// Whether it only keeps abandoned runs from committing: then it says of input and bookmark what the commit before said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fence: bool,
+}
+
+impl RunInfo {
+    /// What a commit says that only takes a number.
+    pub(crate) fn fence(before: Option<RunInfo>, sequence: i64) -> Self {
+        let run = RunId::new();
+        match before {
+            Some(before) => Self { run, sequence, rows: 0, fence: true, ..before },
+            None => Self {
+                run,
+                job: String::new(),
+                input: String::new(),
+                configuration: String::new(),
+                redaction: String::new(),
+                bookmark: None,
+                sequence,
+                rows: 0,
+                fence: true,
+            },
+        }
+    }
 }

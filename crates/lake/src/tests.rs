@@ -50,6 +50,7 @@ async fn stage(lake: &Lake, mode: WriteMode, run: RunId, rows: &[(i64, Option<&s
 
 fn info(run: RunId, sequence: i64) -> RunInfo {
     RunInfo {
+        fence: false,
         run,
         job: "places".into(),
         input: "i".into(),
@@ -405,13 +406,13 @@ async fn vacuuming_keeps_what_the_retention_time_needs() {
     let folder = lake.folder().unwrap().join("tables/places");
     load(&lake, WriteMode::Replace, 3, &[(1, Some("a/b"))]).await.unwrap();
     // The version that was the newest at that time is still needed.
-    assert_eq!(lake.vacuum(&table, between, false).await.unwrap().files, 0);
+    assert_eq!(lake.vacuum(&table, between, &[], false).await.unwrap().files, 0);
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     let now = chrono::Utc::now();
     let staged = stage(&lake, WriteMode::Replace, RunId::new(), &[(5, Some("x"))]).await.unwrap();
-    let would = lake.vacuum(&table, now, true).await.unwrap();
+    let would = lake.vacuum(&table, now, &[], true).await.unwrap();
     assert_eq!((would.files, parquet_files(&folder)), (10, 12));
-    let vacuumed = lake.vacuum(&table, now, false).await.unwrap();
+    let vacuumed = lake.vacuum(&table, now, &[], false).await.unwrap();
     assert_eq!((&vacuumed, vacuumed.oldest_version), (&would, 3));
     // What a run has staged meanwhile stays, and can be published.
     lake.publish(&staged, &info(RunId::new(), 4)).await.unwrap();

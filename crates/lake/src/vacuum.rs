@@ -30,15 +30,22 @@ pub struct Vacuumed {
 
 impl Lake {
     /// Deletes the data files of a table that no version published since `cutoff` needs, nor the one that was the newest then.
-    /// Files of runs that began after `cutoff`, or that are still open, stay: a run may be about to publish them. With
-    /// `dry_run` nothing is deleted.
+    /// Files of runs that began after `cutoff`, or that are still open, stay: a run may be about to publish them. So do those
+    /// below `shown`, addresses of folders that a catalog points at. With `dry_run` nothing is deleted.
     ///
     /// # Errors
     /// When the log or the store cannot be read, or a file cannot be deleted; what is needed stays in any case.
-    pub async fn vacuum(&self, table: &TableName, cutoff: DateTime<Utc>, dry_run: bool) -> Result<Vacuumed> {
+    pub async fn vacuum(
+        &self,
+        table: &TableName,
+        cutoff: DateTime<Utc>,
+        shown: &[String],
+        dry_run: bool,
+    ) -> Result<Vacuumed> {
+        // Before the log is read: what has committed and closed since then is in the log.
+        let open: HashSet<RunId> = self.open_runs(table).await?.into_iter().collect();
         let Some(head) = self.load(table, None).await? else { return Ok(Vacuumed::default()) };
         let (oldest_version, needed) = self.needed_since(table, &head, cutoff).await?;
-        let open: HashSet<RunId> = self.open_runs(table).await?.into_iter().collect();
         let place = self.table_key(table)?;
         let listed: object_store::Result<Vec<_>> = self.store().list(Some(&place)).try_collect().await;
         let mut stale = Vec::new();
@@ -48,6 +55,10 @@ impl Lake {
             // Whose run cannot be told from its name is not ours to delete.
             let Some(run) = run_of(&relative) else { continue };
             if needed.contains(&relative) || run.began() + CLOCK_TICK >= cutoff || open.contains(&run) {
+                continue;
+            }
+            let address = self.shown(&meta.location);
+            if shown.iter().any(|folder| address.strip_prefix(folder.as_str()).is_some_and(|r| r.starts_with('/'))) {
                 continue;
             }
             bytes += meta.size;

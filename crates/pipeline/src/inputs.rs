@@ -18,7 +18,7 @@ use crate::files::{self, InputFile};
 use crate::source::InputObject;
 
 /// Bytes of an object that are asked for at once.
-const CHUNK: u64 = 8 << 20;
+const CHUNK: u64 = 4 << 20;
 /// Chunks that wait to be read, besides the one that is on its way.
 const AHEAD: usize = 1;
 const SCHEME: &str = "s3://";
@@ -227,7 +227,8 @@ struct ObjectReader {
 impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() && self.left > 0 {
-            let next = futures::executor::block_on(self.chunks.recv());
+            // The budget of the task that waits here does not count: it could not be renewed before this returns.
+            let next = futures::executor::block_on(tokio::task::unconstrained(self.chunks.recv()));
             let chunk = next.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
             self.current = chunk.map_err(io::Error::other)?;
             self.left = self.left.saturating_sub(self.current.len() as u64);

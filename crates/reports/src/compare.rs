@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
-use lakegate_contract::Result;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, TimeUnit};
+use lakegate_contract::{Error, Result};
 
 use crate::ReportResult;
 use crate::output::Texts;
@@ -57,14 +58,17 @@ pub fn compare(left: &ReportResult, right: &ReportResult) -> Result<Comparison> 
     let (left_names, right_names) = (names(left), names(right));
     let width = left_names.len().max(right_names.len());
     let columns: Vec<usize> = (0..width).filter(|i| left_names.get(*i) != right_names.get(*i)).map(|i| i + 1).collect();
-    let (mut left_rows, mut right_rows) = (rows(&left.batches)?, rows(&right.batches)?);
+    // `1.10` is a number or a version: only where both engines say that it is a number, it counts as one.
+    let numeric: Vec<bool> =
+        left.schema.fields().iter().zip(right.schema.fields()).map(|(l, r)| is_number(l) && is_number(r)).collect();
+    let (mut left_rows, mut right_rows) = (rows(&left.batches, &numeric)?, rows(&right.batches, &numeric)?);
     let counts = (left_rows.len(), right_rows.len());
-    let mut cells = differing(&left_rows, &right_rows, &left_names);
+    let mut cells = differing(&left_rows, &right_rows, &left_names, &numeric);
     let mut reordered = false;
     if !cells.is_empty() && counts.0 == counts.1 {
         left_rows.sort();
         right_rows.sort();
-        let sorted = differing(&left_rows, &right_rows, &left_names);
+        let sorted = differing(&left_rows, &right_rows, &left_names, &numeric);
         if sorted.is_empty() {
             (reordered, cells) = (true, sorted);
         }
@@ -72,31 +76,45 @@ pub fn compare(left: &ReportResult, right: &ReportResult) -> Result<Comparison> 
     Ok(Comparison { rows: counts, columns, reordered, cells })
 }
 
-fn rows(batches: &[RecordBatch]) -> Result<Rows> {
+fn is_number(field: &FieldRef) -> bool {
+    field.data_type().is_numeric()
+}
+
+fn rows(batches: &[RecordBatch], numeric: &[bool]) -> Result<Rows> {
     let mut rows = Vec::new();
     for batch in batches {
-        let columns = batch.columns().iter().map(|c| Texts::new(c, false)).collect::<Result<Vec<_>>>()?;
-        rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|c| c.text(row).map(canonical)).collect()));
+        let columns = batch.columns().iter().map(in_microseconds).collect::<Result<Vec<_>>>()?;
+        let columns = columns.iter().map(|c| Texts::new(c, false)).collect::<Result<Vec<_>>>()?;
+        rows.extend((0..batch.num_rows()).map(|row| {
+            let texts = columns.iter().zip(numeric.iter().chain(std::iter::repeat(&false)));
+            texts.map(|(c, number)| c.text(row).map(|text| if *number { canonical(text) } else { text })).collect()
+        }));
     }
     Ok(rows)
 }
 
-/// A number without zeros at its end; any other text as it is.
-fn canonical(text: String) -> String {
-    let digits = text.strip_prefix('-').unwrap_or(&text);
-    let is_number = digits.contains('.') && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    match is_number {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+/// Instants of any unit and zone, in the one that Athena's are brought to.
+fn in_microseconds(column: &ArrayRef) -> Result<ArrayRef> {
+    if !matches!(column.data_type(), DataType::Timestamp(..)) {
+        return Ok(ArrayRef::clone(column));
     }
+    let wanted = DataType::Timestamp(TimeUnit::Microsecond, None);
+    arrow::compute::cast(column, &wanted).map_err(|e| Error::bug("an instant cannot be compared").caused_by(e))
 }
 
-fn differing(left: &Rows, right: &Rows, names: &[String]) -> Vec<Cell> {
+/// A number without zeros at its end.
+fn canonical(text: String) -> String {
+    let plain = text.contains('.') && !text.contains(['e', 'E']);
+    let short = if plain { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
+    if short == "-0" { "0".to_owned() } else { short }
+}
+
+fn differing(left: &Rows, right: &Rows, names: &[String], numeric: &[bool]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (row, (a, b)) in left.iter().zip(right).enumerate() {
         for column in 0..a.len().max(b.len()) {
             let (x, y) = (a.get(column).cloned().flatten(), b.get(column).cloned().flatten());
-            if !same(x.as_deref(), y.as_deref()) {
+            if !same(x.as_deref(), y.as_deref(), numeric.get(column) == Some(&true)) {
                 let column = names.get(column).cloned().unwrap_or_else(|| format!("column {}", column + 1));
                 cells.push(Cell { row: row + 1, column, left: x, right: y });
             }
@@ -105,9 +123,9 @@ fn differing(left: &Rows, right: &Rows, names: &[String]) -> Vec<Cell> {
     cells
 }
 
-fn same(left: Option<&str>, right: Option<&str>) -> bool {
-    if left == right {
-        return true;
+fn same(left: Option<&str>, right: Option<&str>, numeric: bool) -> bool {
+    if left == right || !numeric {
+        return left == right;
     }
     let (Some(left), Some(right)) = (left, right) else { return false };
     match (left.parse::<f64>(), right.parse::<f64>()) {
@@ -141,7 +159,9 @@ impl Comparison {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array, StringArray};
+    use arrow::array::{
+        Decimal128Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, TimestampNanosecondArray,
+    };
 
     use super::*;
 
@@ -185,6 +205,24 @@ mod tests {
         let right = result(vec![("n", Arc::new(Int64Array::from(vec![2, 1])))]);
         let comparison = compare(&left, &right).unwrap();
         assert!(comparison.reordered && comparison.is_equal());
+    }
+
+    #[test]
+    fn texts_that_look_like_numbers_are_texts_and_instants_are_instants() {
+        let texts = |value: &str| result(vec![("version", Arc::new(StringArray::from(vec![value])) as ArrayRef)]);
+        assert!(!compare(&texts("1.10"), &texts("1.1")).unwrap().is_equal());
+        assert!(!compare(&texts("1e5"), &texts("100000")).unwrap().is_equal());
+        let nanos = result(vec![("at", Arc::new(TimestampNanosecondArray::from(vec![1_000])))]);
+        let micros = TimestampMicrosecondArray::from(vec![1]).with_timezone("UTC");
+        assert!(compare(&nanos, &result(vec![("at", Arc::new(micros))])).unwrap().is_equal());
+        assert!(
+            compare(
+                &result(vec![("x", decimals(vec![0], 2))]),
+                &result(vec![("x", Arc::new(Float64Array::from(vec![-0.0])))])
+            )
+            .unwrap()
+            .is_equal()
+        );
     }
 
     #[test]

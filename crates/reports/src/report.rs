@@ -55,6 +55,9 @@ impl Report {
     pub fn parse(text: &str, file: &str) -> Result<Self> {
         let stem = Path::new(file).file_stem().and_then(|s| s.to_str()).unwrap_or_default();
         let name = ReportName::new(stem).map_err(|e| e.at(file))?;
+        if stem == "publish" {
+            return Err(Error::usage("no report can be called `publish`: it is an order to `lakegate report`").at(file));
+        }
         let header: Vec<(usize, &str)> = (1..)
             .zip(text.lines())
             .take_while(|(_, line)| line.starts_with("--"))

@@ -177,7 +177,9 @@ impl Source for SurveySource {
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {
-            for column in headers(&self.shared, &PinnedFile::from(&file))?.unread {
+            let (shared, pinned) = (Arc::clone(&self.shared), PinnedFile::from(&file));
+            let found = tokio::task::spawn_blocking(move || headers(&shared, &pinned)).await;
+            for column in found.map_err(|_| Error::bug("a workbook's header was not read to its end"))??.unread {
                 if !plan.unread_columns.contains(&column) {
                     plan.unread_columns.push(column);
                 }

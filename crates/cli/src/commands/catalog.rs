@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{CatalogAction, CatalogArguments, GlobalArguments};
 use crate::cloud::Services;
-use crate::{context, output};
+use crate::{context, errors, output};
 
 /// Changes of a table that are shown one by one; of more, only how many.
 const SHOWN_CHANGES: usize = 20;
@@ -19,29 +19,54 @@ const SHOWN_CHANGES: usize = 20;
 /// Compares, applies or shows.
 pub async fn run(arguments: &CatalogArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
-    let services = Services::new(&project)?;
+    let services = Services::new(&project).await?;
     match &arguments.action {
         CatalogAction::Diff { tables } => {
-            let differences = differences(&project, &services, tables).await?;
+            let differences = differences(&project, &services, tables, false).await?;
             tell(&differences, "the catalog shows the newest versions", global)?;
             let equal = differences.iter().all(|d| d.changes.is_empty());
             Ok(ExitCode::from(if equal { 0 } else { Class::CatalogLagging.exit_code() }))
         }
-        CatalogAction::Apply { tables } => {
-            let glue = services.glue(true)?;
-            let differences = differences(&project, &services, tables).await?;
-            for contract in published(&project, &services, tables).await? {
-                glue.mirror(&services.lake, &contract).await?;
-            }
-            tell(&differences, "nothing to do: the catalog shows the newest versions", global)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        CatalogAction::Apply { tables, adopt } => apply(&project, &services, tables, *adopt, global).await,
         CatalogAction::Show { tables } => {
             let shown = shown(services.glue(false)?, &project, tables).await?;
             print_shown(&shown, global)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Applies table by table: one that cannot be kept holds up no other.
+async fn apply(
+    project: &Project,
+    services: &Services,
+    tables: &[String],
+    adopt: bool,
+    global: &GlobalArguments,
+) -> Result<ExitCode> {
+    let glue = services.glue(true)?;
+    if adopt && tables.is_empty() {
+        return Err(Error::usage("--adopt takes over tables of somebody else").expected("the names of these tables"));
+    }
+    let (mut applied, mut failures) = (Vec::new(), Vec::new());
+    for contract in published(project, services, tables).await? {
+        let one = async {
+            let differences = glue.diff(&services.lake, &contract, adopt).await?;
+            match adopt {
+                true => glue.adopt(&services.lake, &contract).await?,
+                false => glue.mirror(&services.lake, &contract).await?,
+            };
+            Ok(differences)
+        };
+        match one.await {
+            Ok(differences) => applied.extend(differences),
+            Err(error) => failures.push(error),
+        }
+    }
+    tell(&applied, "nothing to do: the catalog shows the newest versions", global)?;
+    let Some(last) = failures.pop() else { return Ok(ExitCode::SUCCESS) };
+    failures.iter().for_each(|error| output::warn(&errors::render(error)));
+    Err(last)
 }
 
 /// Contracts of the tables that were named, or of all.
@@ -74,11 +99,16 @@ async fn published(project: &Project, services: &Services, tables: &[String]) ->
     Ok(published)
 }
 
-async fn differences(project: &Project, services: &Services, tables: &[String]) -> Result<Vec<Difference>> {
+async fn differences(
+    project: &Project,
+    services: &Services,
+    tables: &[String],
+    adopt: bool,
+) -> Result<Vec<Difference>> {
     let glue = services.glue(false)?;
     let mut differences = Vec::new();
     for contract in published(project, services, tables).await? {
-        differences.extend(glue.diff(&services.lake, &contract).await?);
+        differences.extend(glue.diff(&services.lake, &contract, adopt).await?);
     }
     Ok(differences)
 }
@@ -132,7 +162,7 @@ fn print_shown(shown: &[Shown], global: &GlobalArguments) -> Result<()> {
     for s in shown {
         table.add_row([
             s.table.clone(),
-            s.version.map_or_else(|| "in part".to_owned(), |v| v.to_string()),
+            s.version.map_or_else(|| "unknown".to_owned(), |v| v.to_string()),
             s.columns.len().to_string(),
             s.partitions.map(|n| n.to_string()).unwrap_or_default(),
             s.location.clone(),

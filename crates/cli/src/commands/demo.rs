@@ -31,7 +31,7 @@ pub async fn run(arguments: &DemoArguments, global: &GlobalArguments) -> Result<
     let project = Project::load(&root, global.env.as_deref())?;
     let finished = run::run_jobs(&project, &[], false, global.json).await?;
     let mut shown = Vec::new();
-    let engine = LocalEngine::new(context::lake(&project)?, project.memory_limit());
+    let engine = LocalEngine::new(context::lake(&project).await?, project.memory_limit());
     if !global.json {
         output::print(&run::table(&finished))?;
     }

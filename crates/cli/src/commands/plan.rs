@@ -16,7 +16,7 @@ use crate::{context, output};
 /// Asks each source what there is; changes nothing.
 pub async fn run(arguments: &PlanArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
-    let services = Services::new(&project)?;
+    let services = Services::new(&project).await?;
     let lake = &services.lake;
     let definitions = project.definitions();
     let mut planned = Vec::new();

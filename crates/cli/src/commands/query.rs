@@ -12,7 +12,7 @@ use crate::context;
 /// Runs a statement and prints its rows.
 pub async fn run(arguments: &QueryArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
-    let engine = LocalEngine::new(context::lake(&project)?, project.memory_limit());
+    let engine = LocalEngine::new(context::lake(&project).await?, project.memory_limit());
     arguments.output.check(global)?;
     let result = engine.query(&arguments.sql).await?;
     show(&result, &arguments.output, global, None)?;

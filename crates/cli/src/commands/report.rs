@@ -38,7 +38,7 @@ pub async fn run(arguments: &ReportArguments, global: &GlobalArguments) -> Resul
     }
     let title = format!("{}\n{}", report.title, report.description.as_deref().unwrap_or_default());
     let result = match arguments.engine {
-        Engine::Local => local(&project)?.run(report, &parameters).await?,
+        Engine::Local => local(&project).await?.run(report, &parameters).await?,
         Engine::Athena => athena::run(&project, report, &parameters).await?,
     };
     show(&result, &arguments.output, global, Some(title.trim()))?;
@@ -49,8 +49,8 @@ pub async fn run(arguments: &ReportArguments, global: &GlobalArguments) -> Resul
 const PUBLISH: &str = "publish";
 
 /// The engine of this machine.
-fn local(project: &Project) -> Result<LocalEngine> {
-    Ok(LocalEngine::new(context::lake(project)?, project.memory_limit()))
+async fn local(project: &Project) -> Result<LocalEngine> {
+    Ok(LocalEngine::new(context::lake(project).await?, project.memory_limit()))
 }
 
 /// The project's reports.

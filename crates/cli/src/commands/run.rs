@@ -42,7 +42,7 @@ pub async fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<E
 
 /// Runs jobs of a project; a failing job does not stop those that do not wait for it.
 pub async fn run_jobs(project: &Project, selected: &[String], force: bool, quiet: bool) -> Result<Vec<Finished>> {
-    let services = Services::new(project)?;
+    let services = Services::new(project).await?;
     let definitions = project.definitions();
     let ordered = in_order(&definitions, selected)?;
     let cancellation = Cancellation::default();

@@ -16,7 +16,7 @@ const LOOKED_THROUGH: usize = 1000;
 pub async fn run(arguments: &RunsArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
     let newest = if arguments.job.is_some() { LOOKED_THROUGH } else { arguments.limit };
-    let records = context::lake(&project)?.system_records("runs", newest).await?;
+    let records = context::lake(&project).await?.system_records("runs", newest).await?;
     let of_job = |record: &&Value| {
         arguments.job.as_ref().is_none_or(|job| record.get("job").and_then(Value::as_str) == Some(job))
     };

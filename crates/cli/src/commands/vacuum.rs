@@ -10,12 +10,14 @@ use lakegate_pipeline::parse_duration;
 use serde_json::json;
 
 use crate::arguments::{GlobalArguments, VacuumArguments};
+use crate::cloud::Services;
 use crate::{context, output};
 
 /// Deletes what no version within the retention time needs.
 pub async fn run(arguments: &VacuumArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
-    let lake = context::lake(&project)?;
+    let services = Services::new(&project).await?;
+    let lake = &services.lake;
     let retain = match &arguments.retain {
         Some(text) => parse_duration(text).map_err(|e| e.at("--retain"))?,
         None => project.retain(),
@@ -26,7 +28,12 @@ pub async fn run(arguments: &VacuumArguments, global: &GlobalArguments) -> Resul
     let mut shown = Vec::new();
     for table in tables {
         let _lock = lake.lock(&table)?;
-        let vacuumed = lake.vacuum(&table, cutoff, arguments.dry_run).await?;
+        // A catalog may lag behind the log for longer than generations are kept.
+        let pointed_at = match services.glue(false) {
+            Ok(glue) => glue.locations(&table).await?,
+            Err(_) => Vec::new(),
+        };
+        let vacuumed = lake.vacuum(&table, cutoff, &pointed_at, arguments.dry_run).await?;
         shown.push((table, vacuumed));
     }
     if global.json {

@@ -38,14 +38,15 @@ impl Spool {
             return Ok(());
         }
         let mut upload = self.store.put_multipart(&self.location).await.map_err(external)?;
-        match self.send_parts(upload.as_mut(), first).await {
+        let sent = match self.send_parts(upload.as_mut(), first).await {
             Ok(()) => upload.complete().await.map(drop).map_err(external),
-            Err(error) => {
-                // Parts of an upload that is neither completed nor aborted cost money for ever.
-                let _ = upload.abort().await;
-                Err(error)
-            }
+            Err(error) => Err(error),
+        };
+        if sent.is_err() {
+            // Parts of an upload that is neither completed nor aborted cost money for ever.
+            let _ = upload.abort().await;
         }
+        sent
     }
 
     async fn send_parts(&mut self, upload: &mut dyn MultipartUpload, first: Vec<u8>) -> Result<()> {

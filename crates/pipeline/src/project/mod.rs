@@ -14,7 +14,7 @@ use lakegate_lake::BucketOptions;
 use lakegate_redaction::{KeyRing, Secret};
 
 use crate::{JobDefinition, JobFile};
-use references::{resolve, resolve_plain};
+use references::{resolve, resolve_plain, resolve_url};
 use settings::{ProjectDocument, Settings};
 
 pub use references::{NoSecrets, SecretStore};
@@ -76,6 +76,7 @@ impl Project {
         let jobs = files(root, "jobs", "toml")?.iter().map(|path| JobFile::load(path)).collect::<Result<Vec<_>>>()?;
         let project = Self { root: root.to_path_buf(), name, time_zone, jobs, contracts, settings, text };
         project.check_tables()?;
+        project.check_twins().map_err(|e| e.at(&place))?;
         crate::in_order(&project.definitions(), &[])?;
         Ok(project)
     }
@@ -94,6 +95,21 @@ impl Project {
             }
         }
         Ok(())
+    }
+
+    /// The Delta twin of one table must not have the name of another.
+    fn check_twins(&self) -> Result<()> {
+        let both = self.settings.catalog.as_ref().is_some_and(|c| c.tables == AthenaTables::Both);
+        let taken = self.contracts.keys().find(|t| {
+            t.as_str().strip_suffix("_delta").is_some_and(|of| self.contracts.keys().any(|t| t.as_str() == of))
+        });
+        match taken.filter(|_| both) {
+            None => Ok(()),
+            Some(table) => {
+                Err(Error::usage(format!("with athena_table = \"both\", `{table}` is the name of two tables"))
+                    .help("rename the table"))
+            }
+        }
     }
 
     /// The definitions of all jobs.
@@ -185,13 +201,24 @@ impl Project {
     }
 
     /// `[catalog]`, if the project has one.
-    pub fn catalog(&self) -> Option<&CatalogSettings> {
-        self.settings.catalog.as_ref()
+    ///
+    /// # Errors
+    /// When it names a variable that is not set, or one whose value is no name of a database.
+    pub fn catalog(&self) -> Result<Option<CatalogSettings>> {
+        let Some(catalog) = &self.settings.catalog else { return Ok(None) };
+        let database = resolve_plain(&catalog.database)?;
+        settings::check_database(&database)?;
+        Ok(Some(CatalogSettings { database, ..catalog.clone() }))
     }
 
     /// `[athena]`.
-    pub fn athena(&self) -> &AthenaSettings {
-        &self.settings.athena
+    ///
+    /// # Errors
+    /// When it names a variable that is not set.
+    pub fn athena(&self) -> Result<AthenaSettings> {
+        let athena = &self.settings.athena;
+        let output = athena.output.as_deref().map(resolve_plain).transpose()?;
+        Ok(AthenaSettings { work_group: resolve_plain(&athena.work_group)?, output, reuse: athena.reuse })
     }
 
     /// The URL of a connection, which holds a password; `None` when `lakegate.toml` does not declare the connection.
@@ -201,7 +228,7 @@ impl Project {
     pub async fn connection(&self, name: &str, store: &dyn SecretStore) -> Result<Option<Secret>> {
         let Some(connection) = self.settings.connections.get(name) else { return Ok(None) };
         let place = || format!("[connections.{name}] in lakegate.toml");
-        resolve(&connection.url, store).await.map(Some).map_err(|e| e.within(place()))
+        resolve_url(&connection.url, store).await.map(Some).map_err(|e| e.within(place()))
     }
 
     /// The names of connections and keys that `lakegate.toml` declares: their values may need variables that are not set.
@@ -326,8 +353,8 @@ mod tests {
     fn what_aws_needs_is_checked() {
         let lake = "name = \"x\"\ntime_zone = \"UTC\"\n[lake]\nlocation = \"s3://bucket/lake\"\n";
         let catalog = project(&format!("{lake}[catalog]\ndatabase = \"shop\"\nathena_table = \"both\"\n")).unwrap();
-        assert_eq!(catalog.catalog().unwrap().tables, AthenaTables::Both);
-        assert_eq!((catalog.athena().work_group.as_str(), catalog.athena().reuse), ("primary", None));
+        assert_eq!(catalog.catalog().unwrap().unwrap().tables, AthenaTables::Both);
+        assert_eq!((catalog.athena().unwrap().work_group.as_str(), catalog.athena().unwrap().reuse), ("primary", None));
         for bad in [
             "[catalog]\ndatabase = \"Shop\"\n",
             "[catalog]\ndatabase = \"shop\"\nmode = \"readonly\"\n",

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use lakegate_contract::{Error, Result};
 use lakegate_redaction::Secret;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Where references are looked up that are not environment variables.
 #[async_trait]
@@ -37,11 +38,38 @@ pub(super) async fn resolve(text: &str, store: &dyn SecretStore) -> Result<Secre
     for part in parts(text)? {
         match part {
             Part::Plain(text) => out.push_str(text),
-            Part::Reference { scheme: "env", name } => out.push_str(&variable(name)?),
-            Part::Reference { scheme, name } => out.push_str(store.fetch(scheme, name).await?.expose()),
+            Part::Reference { scheme, name } => out.push_str(value(scheme, name, store).await?.expose()),
         }
     }
     Ok(Secret::new(out))
+}
+
+/// A URL with the values of its references. Those of user and password are percent-encoded: an `@` in a password would
+/// otherwise end it, and what follows would be taken for the host's name, shown and looked up.
+pub(super) async fn resolve_url(text: &str, store: &dyn SecretStore) -> Result<Secret> {
+    let parts = parts(text)?;
+    let host = parts.iter().rposition(|part| matches!(part, Part::Plain(text) if text.contains('@')));
+    let mut out = String::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        match part {
+            Part::Plain(text) => out.push_str(text),
+            Part::Reference { scheme, name } => {
+                let value = value(scheme, name, store).await?;
+                match host.is_some_and(|host| index < host) {
+                    true => out.extend(utf8_percent_encode(value.expose(), NON_ALPHANUMERIC)),
+                    false => out.push_str(value.expose()),
+                }
+            }
+        }
+    }
+    Ok(Secret::new(out))
+}
+
+async fn value(scheme: &str, name: &str, store: &dyn SecretStore) -> Result<Secret> {
+    match scheme {
+        "env" => variable(name).map(Secret::new),
+        _ => store.fetch(scheme, name).await,
+    }
 }
 
 /// The text with the values of environment variables, for what is no secret.
@@ -109,6 +137,13 @@ mod tests {
         let text = "postgres://${ssm:/shop/user}:${secretsmanager:shop/db#password}@host/db";
         let resolved = resolve(text, &Shelf).await.unwrap();
         assert_eq!(resolved.expose(), "postgres://<ssm /shop/user>:<secretsmanager shop/db#password>@host/db");
+        let url = resolve_url(text, &Shelf).await.unwrap();
+        assert_eq!(
+            url.expose(),
+            "postgres://%3Cssm%20%2Fshop%2Fuser%3E:%3Csecretsmanager%20shop%2Fdb%23password%3E@host/db"
+        );
+        assert_eq!(resolve_url("${ssm:/url}", &Shelf).await.unwrap().expose(), "<ssm /url>");
+        assert_eq!(resolve_url("u@${ssm:/host}", &Shelf).await.unwrap().expose(), "u@<ssm /host>");
         assert!(resolve(text, &NoSecrets).await.is_err());
         assert!(resolve_plain("${ssm:/a}").is_err());
         for bad in ["${", "${env:}", "${vault:a}", "${a}"] {

@@ -192,6 +192,10 @@ pub(super) fn check(mut document: ProjectDocument, env: Option<&str>) -> Result<
     for (name, connection) in &connections {
         references::check(&connection.url).map_err(|e| e.within(format!("[connections.{name}]")))?;
     }
+    for (name, key) in document.keys.iter().chain(&overrides.keys) {
+        let value = key.value.as_deref().unwrap_or_default();
+        references::check(value).map_err(|e| e.within(format!("[keys.{name}]")))?;
+    }
     let cores = std::thread::available_parallelism().map_or(1, Into::into);
     Ok(Settings {
         lake,
@@ -249,13 +253,9 @@ fn check_server(endpoint: Option<&str>) -> Result<()> {
     }
 }
 
-/// Names in Glue's catalog, as Athena can use them: <https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html>
 fn check_catalog(catalog: Catalog) -> Result<CatalogSettings> {
-    let name = &catalog.database;
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if name.is_empty() || name.len() > 255 || !name.chars().all(plain) {
-        return Err(Error::usage(format!("[catalog] database = \"{name}\" is no name of a database"))
-            .expected("lower-case letters, digits and `_`, at most 255"));
+    if !catalog.database.contains("${") {
+        check_database(&catalog.database)?;
     }
     Ok(CatalogSettings {
         database: catalog.database,
@@ -264,12 +264,22 @@ fn check_catalog(catalog: Catalog) -> Result<CatalogSettings> {
     })
 }
 
+/// Names in Glue's catalog, as Athena can use them: <https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html>
+pub(super) fn check_database(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !name.is_empty() && name.len() <= 255 && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("[catalog] database = \"{name}\" is no name of a database"))
+        .expected("lower-case letters, digits and `_`, at most 255"))
+}
+
 fn check_athena(athena: Athena) -> Result<AthenaSettings> {
     /// The longest that Athena takes for `MaxAgeInMinutes`.
     const LONGEST_REUSE: Duration = Duration::from_secs(10_080 * 60);
     let reuse = athena.reuse.as_deref().map(parse_duration).transpose().map_err(|e| e.within("[athena] reuse"))?;
-    if reuse.is_some_and(|age| age > LONGEST_REUSE) {
-        return Err(Error::usage("[athena] reuse is too long").expected("at most 7d"));
+    if reuse.is_some_and(|age| age > LONGEST_REUSE || age.as_secs() < 60) {
+        return Err(Error::usage("[athena] reuse is too short or too long").expected("from 1m to 7d"));
     }
     if let Some(output) = athena.output.as_ref().filter(|o| !o.starts_with("s3://") || !o.ends_with('/')) {
         return Err(Error::usage(format!("[athena] output = \"{output}\" is no place for results"))

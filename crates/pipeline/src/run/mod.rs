@@ -186,15 +186,16 @@ impl<'a> Attempt<'a> {
             breakers.call(lake.location(), 1, || async { Ok((lake.reconcile(table).await?, lake.tail(table).await?)) });
         let (killed, tail) = cancellation.or(reconciled).await?;
         self.record_killed(&killed).await;
+        let lagging = self.catch_up(tail.as_ref()).await.err();
         let before = cancellation.or(self.last_run(tail.as_ref())).await?;
         let plan = cancellation.or(self.plan(source.as_ref(), before.as_ref())).await?;
         self.record.timings.plan = milliseconds(began);
         self.refuse_mixed_redaction(&plan, before.as_ref())?;
         if self.is_unchanged(&plan, before.as_ref()) {
             self.record.outcome = Outcome::Unchanged;
-            self.catch_up(tail.as_ref()).await?;
-            return Ok(Outcome::Unchanged);
+            return lagging.map_or(Ok(Outcome::Unchanged), Err);
         }
+        self.notices.extend(lagging.map(|error| error.to_string()));
         let mode = extract::write_mode(self.context.definition.mode);
         let head = cancellation.or(lake.head_for(&self.context.contract, mode)).await?;
         refuse_if_moved_on(before.as_ref(), head.as_ref(), &self.context.definition)?;
@@ -220,7 +221,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// A run with nothing to do still makes good what an earlier one could not do in the catalog.
+    /// Every run makes good what an earlier one could not do in the catalog, whatever becomes of itself.
     async fn catch_up(&mut self, tail: Option<&Tail>) -> Result<()> {
         let (Some(catalog), Some(tail)) = (self.context.catalog.clone(), tail) else { return Ok(()) };
         let table = self.context.contract.table();
@@ -229,8 +230,9 @@ impl<'a> Attempt<'a> {
         if shown.map_err(|e| lagging(e, self.context))? == Some(tail.version) {
             return Ok(());
         }
+        self.mirror().await?;
         self.notices.push("the catalog did not show the newest version: it was made equal".to_owned());
-        self.mirror().await
+        Ok(())
     }
 
     /// Not interruptible: what is published is to be seen.
@@ -332,7 +334,8 @@ impl<'a> Attempt<'a> {
     /// Rows of an append stand beside those of earlier runs: pseudonyms under another key would not join with theirs.
     fn refuse_mixed_redaction(&mut self, plan: &Plan, before: Option<&RunInfo>) -> Result<()> {
         let Some(before) = before else { return Ok(()) };
-        if self.context.definition.mode == LoadMode::Replace || before.redaction == self.redaction {
+        let same = before.redaction == self.redaction || before.redaction.is_empty();
+        if self.context.definition.mode == LoadMode::Replace || same {
             return Ok(());
         }
         let found = "treatments or keys have changed since the last run: new rows would not fit those published before";
@@ -381,6 +384,7 @@ impl<'a> Attempt<'a> {
             redaction: self.redaction.clone(),
             sequence: head.map_or(0, |h| h.sequence) + 1,
             rows: staged.rows,
+            fence: false,
         };
         let published = self.context.lake.publish(staged, &info).await?;
         self.record.published_version = Some(published.version);

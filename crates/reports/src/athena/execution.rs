@@ -1,6 +1,6 @@
 //! A query from its start to its end.
 
-use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_athena::types::{
@@ -21,26 +21,60 @@ const ATTEMPTS: u32 = 3;
 /// How long is waited for Athena to take a request to stop.
 const STOPPING: Duration = Duration::from_secs(5);
 
+/// The query that is under way, for whoever has to stop it.
+#[derive(Debug, Default)]
+pub(super) struct Started(Mutex<Option<String>>);
+
+impl Started {
+    fn set(&self, id: Option<&str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = id.map(str::to_owned);
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 impl AthenaEngine {
+    /// What `work` gives. When `stop` ends first, or `work` fails while its query is under way, the query is stopped: nobody
+    /// would see what it costs.
+    pub(super) async fn until<T>(
+        &self,
+        stop: impl Future<Output = ()>,
+        started: &Started,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let failed = tokio::select! {
+            result = work => match result {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            },
+            () = stop => Error::new(Class::Interrupted, "the report was interrupted"),
+        };
+        let Some(id) = started.get() else { return Err(failed) };
+        let call = self.client.stop_query_execution().query_execution_id(&id).send();
+        match tokio::time::timeout(STOPPING, call).await {
+            Ok(Ok(_)) => Err(failed.help(format!("query {id} was stopped on Athena"))),
+            _ => Err(failed.help(format!("query {id} may still run on Athena: it could not be stopped"))),
+        }
+    }
+
     /// Runs a statement to its end.
-    pub(super) async fn execute(&self, statement: &Statement, stop: impl Future<Output = ()>) -> Result<Execution> {
-        let mut stop = pin!(stop);
+    pub(super) async fn execute(
+        &self,
+        statement: &Statement,
+        reuse: Option<Duration>,
+        started: &Started,
+    ) -> Result<Execution> {
         let call = Ulid::generate();
         let mut attempt = 1;
         loop {
-            let id = self.start(statement, &format!("{call}-{attempt}")).await?;
-            let waited = tokio::select! {
-                ended = self.ended(&id) => Some(ended?),
-                () = &mut stop => None,
-            };
-            let Some(query) = waited else { return Err(self.stopped(&id).await) };
-            match state_of(&query) {
-                Some(QueryExecutionState::Succeeded) => return Ok(execution(id, &query)),
-                Some(QueryExecutionState::Cancelled) => {
-                    return Err(Error::unavailable("somebody has stopped the query")
-                        .help("run the report again when it may run; see also the limits of the work group"));
-                }
-                _ => {}
+            let id = self.start(statement, reuse, &format!("{call}-{attempt}")).await?;
+            started.set(Some(&id));
+            let query = self.ended(&id).await?;
+            started.set(None);
+            if state_of(&query) == Some(QueryExecutionState::Succeeded) {
+                return Ok(execution(id, &query));
             }
             let status = query.status();
             let error = status.map_or_else(|| Error::bug("a query has no status"), |status| failure::of(status, &id));
@@ -48,12 +82,13 @@ impl AthenaEngine {
                 return Err(error);
             }
             tracing::info!(query = id, attempt, %error, "trying again");
+            tokio::time::sleep(FIRST_LOOK * 2u32.pow(attempt)).await;
             attempt += 1;
         }
     }
 
     /// Starts a query; when the reply is lost, the SDK repeats the call under the same token, and Athena the same answer.
-    async fn start(&self, statement: &Statement, nonce: &str) -> Result<String> {
+    async fn start(&self, statement: &Statement, reuse: Option<Duration>, nonce: &str) -> Result<String> {
         let options = &self.options;
         let place = format!("{}/{}", options.work_group, options.database);
         let context = QueryExecutionContext::builder().database(&options.database).build();
@@ -66,7 +101,7 @@ impl AthenaEngine {
             .query_execution_context(context)
             .work_group(&options.work_group)
             .set_result_configuration(output)
-            .set_result_reuse_configuration(options.reuse.map(reuse))
+            .set_result_reuse_configuration(reuse.map(by_age))
             .set_execution_parameters(Some(statement.parameters.clone()).filter(|p| !p.is_empty()));
         let answer = call.send().await.map_err(|e| refused(AwsFailure::of("Athena", "StartQueryExecution", &e)))?;
         let id = answer.query_execution_id().ok_or_else(|| Error::bug("a query was started without an id"))?;
@@ -87,15 +122,6 @@ impl AthenaEngine {
             pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);
         }
     }
-
-    async fn stopped(&self, id: &str) -> Error {
-        let call = self.client.stop_query_execution().query_execution_id(id).send();
-        let error = Error::new(Class::Interrupted, "the report was interrupted");
-        match tokio::time::timeout(STOPPING, call).await {
-            Ok(Ok(_)) => error.help(format!("query {id} was stopped on Athena")),
-            _ => error.help(format!("query {id} may still run on Athena: it did not answer the request to stop it")),
-        }
-    }
 }
 
 /// A common first mistake gets its own advice.
@@ -112,10 +138,10 @@ fn refused(failure: AwsFailure) -> Error {
     }
 }
 
-fn reuse(age: Duration) -> ResultReuseConfiguration {
+fn by_age(age: Duration) -> ResultReuseConfiguration {
     let minutes = i32::try_from(age.as_secs() / 60).unwrap_or(i32::MAX);
-    let by_age = ResultReuseByAgeConfiguration::builder().enabled(true).max_age_in_minutes(minutes).build();
-    ResultReuseConfiguration::builder().result_reuse_by_age_configuration(by_age).build()
+    let configured = ResultReuseByAgeConfiguration::builder().enabled(true).max_age_in_minutes(minutes).build();
+    ResultReuseConfiguration::builder().result_reuse_by_age_configuration(configured).build()
 }
 
 fn state_of(query: &QueryExecution) -> Option<QueryExecutionState> {

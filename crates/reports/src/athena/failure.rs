@@ -1,7 +1,7 @@
 //! Why a query gave nothing. What the planner says names tables and columns and may be shown; what a running query says may
 //! quote a row's value, so only its code is passed on.
 
-use aws_sdk_athena::types::QueryExecutionStatus;
+use aws_sdk_athena::types::{AthenaError, QueryExecutionState, QueryExecutionStatus};
 use lakegate_contract::{Class, Error};
 
 /// Codes of what is found before a row is read.
@@ -19,16 +19,27 @@ const OF_THE_STATEMENT: [&str; 11] = [
     "PERMISSION_DENIED",
 ];
 
-/// A failed query as an error; whether it can be tried again, its class says.
+/// A query that failed or was cancelled, as an error; whether it can be tried again, its class says.
 pub(super) fn of(status: &QueryExecutionStatus, id: &str) -> Error {
+    /// Athena's own trouble. <https://docs.aws.amazon.com/athena/latest/APIReference/API_AthenaError.html>
+    const SYSTEM: i32 = 1;
     let reason = status.state_change_reason().unwrap_or_default();
     let code = reason.split([':', ' ']).next().unwrap_or_default();
     let help = format!("Athena's console shows query {id}");
+    if status.state() == Some(&QueryExecutionState::Cancelled) {
+        // Somebody, or a limit of the work group: the reason is Athena's own, and names no value.
+        return Error::usage(format!(
+            "the query was cancelled: {}",
+            if reason.is_empty() { "no reason given" } else { reason }
+        ))
+        .help(format!("see the limits of the work group; {help}"));
+    }
     if OF_THE_STATEMENT.contains(&code) {
         return Error::usage(reason.to_owned()).help(help);
     }
     let code = if is_code(code) { code } else { "no code" };
-    if status.athena_error().is_some_and(|e| e.retryable()) {
+    let of_athena = |e: &AthenaError| e.retryable() || e.error_category() == Some(SYSTEM);
+    if status.athena_error().is_some_and(of_athena) {
         return Error::new(Class::Unavailable, format!("Athena could not finish the query ({code})")).help(help);
     }
     match code {
@@ -36,8 +47,12 @@ pub(super) fn of(status: &QueryExecutionStatus, id: &str) -> Error {
             Error::bad_input(format!("Athena cannot read a file of the lake ({code})"))
                 .help(format!("`lakegate catalog diff` compares the catalog with the lake; {help}"))
         }
+        "INVALID_CAST_ARGUMENT" | "DIVISION_BY_ZERO" | "NUMERIC_VALUE_OUT_OF_RANGE" => {
+            Error::usage(format!("the query failed on a value ({code})"))
+                .help(format!("`try_cast` gives NULL where `cast` fails, `nullif(x, 0)` guards a division; {help}"))
+        }
         _ => Error::usage(format!("the query failed while it ran ({code})"))
-            .help(format!("`try_cast` gives NULL where `cast` fails, `nullif(x, 0)` guards a division; {help}")),
+            .help(format!("Athena's role may lack access to the bucket, its key or Glue; {help}")),
     }
 }
 
@@ -47,8 +62,6 @@ fn is_code(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_athena::types::AthenaError;
-
     use super::*;
 
     fn failed(reason: &str, retryable: bool) -> Error {
@@ -65,6 +78,9 @@ mod tests {
         assert!(!error.to_string().contains("kim"), "{error}");
         let error = failed("SYNTAX_ERROR: line 1:8: Column 'prise' cannot be resolved", false);
         assert!(error.found().contains("prise"), "{error}");
+        let limit = QueryExecutionStatus::builder().state(QueryExecutionState::Cancelled);
+        let limit = of(&limit.state_change_reason("Bytes scanned limit was exceeded").build(), "q-1");
+        assert!(limit.found().contains("limit was exceeded") && !limit.class().retryable(), "{limit}");
         assert_eq!(failed("GENERIC_INTERNAL_ERROR: x", true).class(), Class::Unavailable);
         assert_eq!(failed("HIVE_BAD_DATA: x", false).class(), Class::BadInput);
     }

@@ -14,6 +14,7 @@ use lakegate_aws::Aws;
 use lakegate_contract::{Error, Result};
 
 use crate::{Report, ReportResult};
+use execution::Started;
 pub use publish::Publication;
 use statement::Statement;
 
@@ -100,10 +101,14 @@ impl AthenaEngine {
         let place = format!("report {} on Athena", report.name);
         let began = Instant::now();
         let statement = Statement::of(report, arguments)?;
-        let execution = self.execute(&statement, stop).await.map_err(|e| within(&place, e))?;
-        let (schema, batches) = self.results(&execution.id).await.map_err(|e| within(&place, e))?;
-        let result = ReportResult { schema, batches, tables: Vec::new(), elapsed: began.elapsed() };
-        Ok(AthenaResult { result, execution })
+        let started = Started::default();
+        let work = async {
+            let execution = self.execute(&statement, self.options.reuse, &started).await?;
+            let (schema, batches) = self.results(&execution.id).await?;
+            let result = ReportResult { schema, batches, tables: Vec::new(), elapsed: began.elapsed() };
+            Ok(AthenaResult { result, execution })
+        };
+        self.until(stop, &started, work).await.map_err(|e| within(&place, e))
     }
 }
 

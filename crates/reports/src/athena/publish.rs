@@ -1,12 +1,13 @@
 //! Reports in Athena's console and QuickSight: a view and a named query for each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
 
 use aws_sdk_athena::types::NamedQuery;
 use lakegate_aws::AwsFailure;
 use lakegate_contract::{Error, Result};
+use ulid::Ulid;
 
+use super::execution::Started;
 use super::statement::Statement;
 use super::{AthenaEngine, within};
 use crate::Report;
@@ -35,29 +36,43 @@ impl AthenaEngine {
     ///
     /// # Errors
     /// When a report has the name of a table, or Athena refuses or fails.
-    pub async fn publish(&self, reports: &[Report], tables: &BTreeSet<String>) -> Result<Vec<Publication>> {
+    pub async fn publish(
+        &self,
+        reports: &[Report],
+        tables: &BTreeSet<String>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Vec<Publication>> {
         if let Some(report) = reports.iter().find(|r| tables.contains(r.name.as_str())) {
             return Err(Error::usage("a view cannot have the name of a table")
                 .at(format!("report {}", report.name))
                 .help("rename the report's file"));
         }
-        let known = self.named_queries().await?;
-        let mut published = Vec::new();
-        for report in reports {
-            let place = format!("report {} on Athena", report.name);
-            published.push(self.publish_one(report, &known).await.map_err(|e| within(&place, e))?);
-        }
-        Ok(published)
+        let started = Started::default();
+        let work = async {
+            let known = self.named_queries().await?;
+            let mut published = Vec::new();
+            for report in reports {
+                let place = format!("report {} on Athena", report.name);
+                published.push(self.publish_one(report, &known, &started).await.map_err(|e| within(&place, e))?);
+            }
+            Ok(published)
+        };
+        self.until(stop, &started, work).await
     }
 
-    async fn publish_one(&self, report: &Report, known: &BTreeMap<String, NamedQuery>) -> Result<Publication> {
+    async fn publish_one(
+        &self,
+        report: &Report,
+        known: &BTreeMap<String, NamedQuery>,
+        started: &Started,
+    ) -> Result<Publication> {
         let fixed: Vec<String> =
             report.parameters.iter().filter(|p| p.default.is_some()).map(|p| p.name.clone()).collect();
         let view = fixed.len() == report.parameters.len();
         if view {
             let sql = report.bind(&BTreeMap::new())?;
             let statement = Statement::plain(format!("CREATE OR REPLACE VIEW \"{}\" AS\n{sql}", report.name));
-            self.execute(&statement, pending()).await?;
+            self.execute(&statement, None, started).await?;
         }
         let named_query_created = self.publish_query(report, known.get(report.name.as_str())).await?;
         Ok(Publication { report: report.name.to_string(), view, named_query_created, fixed })
@@ -74,7 +89,8 @@ impl AthenaEngine {
         let Some((known, id)) = known.and_then(|query| Some((query, query.named_query_id()?))) else {
             let call = self.client.create_named_query().name(report.name.as_str()).description(description);
             let call = call.database(&self.options.database).work_group(&self.options.work_group);
-            let token = Statement::plain(text.clone()).token(report.name.as_str(), &self.options.database);
+            let nonce = Ulid::generate().to_string();
+            let token = Statement::plain(text.clone()).token(&nonce, &self.options.database);
             let answer = call.query_string(text).client_request_token(token).send().await;
             answer.map_err(|e| AwsFailure::of("Athena", "CreateNamedQuery", &e).into_error())?;
             return Ok(true);

@@ -36,7 +36,7 @@ pub async fn compare(
 ) -> Result<ExitCode> {
     // A result of yesterday says nothing of today's tables.
     let engine = engine(project, false).await?;
-    let here = local(project)?.run(report, parameters).await?;
+    let here = local(project).await?.run(report, parameters).await?;
     let there = engine.run(report, parameters, interrupted()).await?;
     output::warn(&took(&there.execution));
     let comparison = compare_results(&here, &there.result)?;
@@ -54,8 +54,10 @@ pub async fn publish(project: &Project, names: &[String], global: &GlobalArgumen
         true => load(project)?,
         false => names.iter().map(|name| find(project, name)).collect::<Result<_>>()?,
     };
+    // Views stand in the catalog.
+    Services::new(project).await?.glue(true)?;
     let tables: BTreeSet<String> = project.contracts().map(|c| c.table().to_string()).collect();
-    let published = engine(project, true).await?.publish(&reports, &tables).await?;
+    let published = engine(project, true).await?.publish(&reports, &tables, interrupted()).await?;
     if global.json {
         let reports: Vec<_> = published
             .iter()
@@ -87,8 +89,8 @@ fn view(publication: &Publication) -> String {
 }
 
 async fn engine(project: &Project, may_reuse: bool) -> Result<AthenaEngine> {
-    let services = Services::new(project)?;
-    let (catalog, athena) = (catalog_settings(project)?, project.athena());
+    let services = Services::new(project).await?;
+    let (catalog, athena) = (catalog_settings(project)?, project.athena()?);
     let options = AthenaOptions {
         database: catalog.database.clone(),
         work_group: athena.work_group.clone(),

@@ -1,75 +1,15 @@
-//! The same project on a bucket: a stand-in for S3 plays AWS, so what is shown here is not verified on AWS.
+//! The lake on a bucket: replaced, appended, vacuumed, killed, shared.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Stdio;
 use std::time::Duration;
 
-use lakegate_sample_shop::Options;
-use tempfile::TempDir;
-
+use super::{Cloud, PREFIX};
 use crate::demo::assert_equal_to_oracle_with;
-use crate::support::{Outcome, command, edit, needs, python, repository, run_python, shop};
-
-struct Bucket {
-    project: TempDir,
-    endpoint: String,
-    name: String,
-    python: String,
-}
-
-impl Bucket {
-    /// A shop whose environment `prod` is a fresh bucket; `None` when the stand-in or Python are absent.
-    fn new(scale: f64) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let (endpoint, python) = (needs("LAKEGATE_TEST_S3")?, python()?);
-        let name = format!("lake-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let project = shop(&Options { scale, ..Options::default() });
-        let file = project.path().join("lakegate.toml");
-        let text = std::fs::read_to_string(&file).unwrap();
-        let prod = format!(
-            "\n[env.prod.lake]\nlocation = \"s3://{name}/shop 가게\"\nendpoint = \"{endpoint}\"\nregion = \"ap-northeast-2\"\n"
-        );
-        std::fs::write(&file, text + &prod).unwrap();
-        let bucket = Self { project, endpoint, name, python };
-        bucket.s3(&["create"], &[]);
-        Some(bucket)
-    }
-
-    fn path(&self) -> &Path {
-        self.project.path()
-    }
-
-    fn s3(&self, action: &[&str], rest: &[&str]) -> Outcome {
-        let script = repository().join("tests/oracle/s3.py");
-        let arguments = [&[self.endpoint.as_str()], action, &[self.name.as_str()], rest].concat();
-        run_python(&self.python, &script, &arguments).expect_code(0)
-    }
-
-    fn keys(&self, prefix: &str) -> Vec<String> {
-        serde_json::from_value(self.s3(&["keys"], &[prefix]).json()).unwrap()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = command(self.path(), &[&["--env", "prod"], arguments].concat());
-        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Outcome {
-        self.command(arguments).output().unwrap().into()
-    }
-
-    fn count(&self, table: &str) -> u64 {
-        let sql = format!("SELECT count(*) AS n FROM {table}");
-        let outcome = self.run(&["query", &sql, "--format", "csv"]).expect_code(0);
-        outcome.stdout.lines().nth(1).unwrap().parse().unwrap()
-    }
-}
+use crate::support::{Outcome, command, edit, repository, run_python};
 
 #[test]
 fn the_shop_on_a_bucket_gives_the_reports_that_the_oracle_computes() {
-    let Some(bucket) = Bucket::new(0.002) else { return };
+    let Some(bucket) = Cloud::shop(0.002) else { return };
     bucket.run(&["run"]).expect_code(0);
     assert_equal_to_oracle_with(bucket.path(), |name| {
         let outcome = bucket.run(&["report", name, "--format", "json"]).expect_code(0);
@@ -79,13 +19,13 @@ fn the_shop_on_a_bucket_gives_the_reports_that_the_oracle_computes() {
     for job in again["jobs"].as_array().unwrap() {
         assert_eq!(job["outcome"], "unchanged", "{job}");
     }
-    assert!(bucket.keys("shop 가게/staging/").is_empty() && bucket.keys("shop 가게/system/intents/").is_empty());
-    assert!(bucket.keys("shop 가게/system/open/").is_empty());
-    assert_eq!(bucket.s3(&["uploads"], &[]).stdout.trim(), "0");
+    assert!(bucket.keys("staging/").is_empty() && bucket.keys("system/intents/").is_empty());
+    assert!(bucket.keys("system/open/").is_empty());
+    assert_eq!(bucket.tool(&["uploads", &bucket.bucket]).stdout.trim(), "0");
     let copy = bucket.path().join("copy");
-    bucket.s3(&["download"], &["shop 가게/tables/", copy.to_str().unwrap()]);
+    bucket.tool(&["download", &bucket.bucket, &format!("{PREFIX}/tables/"), copy.to_str().unwrap()]);
     let script = repository().join("tests/oracle/readers.py");
-    let lake = copy.join("shop 가게");
+    let lake = copy.join(PREFIX);
     let counts = run_python(&bucket.python, &script, &[lake.to_str().unwrap()]).expect_code(0).json();
     for table in ["users", "orders", "survey_responses", "clicks"] {
         for reader in ["deltalake", "duckdb"] {
@@ -96,7 +36,7 @@ fn the_shop_on_a_bucket_gives_the_reports_that_the_oracle_computes() {
 
 #[test]
 fn files_are_appended_and_tables_replaced_on_a_bucket() {
-    let Some(bucket) = Bucket::new(0.002) else { return };
+    let Some(bucket) = Cloud::shop(0.002) else { return };
     edit(&bucket.path().join("jobs/clicks.toml"), "\"1%\"", "\"10%\"");
     let clicks = bucket.path().join("data/clicks");
     let mut files = Vec::new();
@@ -113,7 +53,7 @@ fn files_are_appended_and_tables_replaced_on_a_bucket() {
     assert!(after > before);
     bucket.run(&["run", "clicks"]).expect_code(0);
     assert_eq!(bucket.count("clicks"), after);
-    assert!(bucket.keys("shop 가게/staging/").is_empty());
+    assert!(bucket.keys("staging/").is_empty());
     bucket.run(&["run", "categories", "products"]).expect_code(0);
     let database = rusqlite::Connection::open(bucket.path().join("data/shop.db")).unwrap();
     database.execute("DELETE FROM products WHERE product_id % 2 = 0", []).unwrap();
@@ -122,7 +62,7 @@ fn files_are_appended_and_tables_replaced_on_a_bucket() {
     bucket.run(&["run", "products"]).expect_code(0);
     let after = bucket.count("products");
     assert!(after < before);
-    let data_files = || bucket.keys("shop 가게/tables/products/").iter().filter(|k| k.ends_with(".parquet")).count();
+    let data_files = || bucket.keys("tables/products/").iter().filter(|k| k.ends_with(".parquet")).count();
     let files = data_files();
     std::thread::sleep(Duration::from_secs(2));
     let would = bucket.run(&["vacuum", "products", "--retain", "1s", "--dry-run", "--json"]).expect_code(0).json();
@@ -133,7 +73,7 @@ fn files_are_appended_and_tables_replaced_on_a_bucket() {
 
 #[test]
 fn runs_that_are_killed_or_that_meet_leave_a_bucket_in_order() {
-    let Some(bucket) = Bucket::new(0.005) else { return };
+    let Some(bucket) = Cloud::shop(0.005) else { return };
     bucket.run(&["run", "users", "products", "categories"]).expect_code(0);
     for round in 0..6 {
         let mut children: Vec<_> = (0..2)
@@ -166,9 +106,8 @@ fn runs_that_are_killed_or_that_meet_leave_a_bucket_in_order() {
 
 #[test]
 fn a_bucket_that_is_not_there_is_told_apart() {
-    let Some(bucket) = Bucket::new(0.001) else { return };
-    let file = bucket.path().join("lakegate.toml");
-    edit(&file, &format!("s3://{}/", bucket.name), "s3://no-such-bucket-here/");
+    let Some(bucket) = Cloud::shop(0.001) else { return };
+    bucket.configure(&format!("s3://{}/", bucket.bucket), "s3://no-such-bucket-here/");
     let outcome = bucket.run(&["run", "categories"]);
     assert!(matches!(outcome.code, 2 | 4 | 5), "{}: {}", outcome.code, outcome.stderr);
     assert!(outcome.stderr.contains("no-such-bucket-here"), "{}", outcome.stderr);

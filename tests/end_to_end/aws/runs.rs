@@ -1,0 +1,112 @@
+//! Several runs at once, a run that sleeps, a reader that looks all the time.
+
+use std::process::Child;
+
+use serde_json::json;
+
+use super::standin::on;
+use super::{Cloud, ledger};
+use crate::support::{Outcome, repository};
+
+fn ended(child: Child) -> Outcome {
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn ten_runs_at_once_leave_one_line_of_versions() {
+    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+    cloud.run(&["run"]).expect_code(0);
+    for round in 2..4 {
+        ledger::set_load(cloud.path(), round);
+        ledger::add_events(cloud.path(), round);
+        let children: Vec<Child> = (0..10).map(|_| cloud.start(&["run"])).collect();
+        let codes: Vec<i32> = children
+            .into_iter()
+            .map(|child| {
+                let outcome = ended(child);
+                // 0: published or unchanged; 5: another was first.
+                assert!(matches!(outcome.code, 0 | 5 | 7), "{}: {}", outcome.code, outcome.stderr);
+                outcome.code
+            })
+            .collect();
+        assert!(codes.contains(&0), "{codes:?}");
+        cloud.run(&["run"]).expect_code(0);
+        let events = u64::from(round) * ledger::EVENTS_PER_FILE;
+        assert_eq!(cloud.count("events"), events);
+        assert_eq!(cloud.count_through_catalog("events", "event_id"), events);
+        let shown = cloud.through_catalog("entries", "load");
+        assert!(shown.values().all(|p| *p == json!([2, [round]])), "{shown:?}");
+        cloud.expect_equal_catalog();
+    }
+}
+
+/// A run that is held where it is about to commit, and let go when another has published newer rows.
+#[test]
+fn a_run_that_sleeps_before_its_commit_is_refused_when_it_wakes() {
+    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+    cloud.run(&["run"]).expect_code(0);
+    for job in ["entries", "events"] {
+        ledger::set_load(cloud.path(), 2);
+        ledger::add_events(cloud.path(), 2);
+        let mut rule = on(&cloud.bucket, "PutObject", "hold_before");
+        rule["key"] = json!(format!(r"{job}/_delta_log/\d{{20}}\.json$"));
+        let rule = cloud.standin.rule(rule);
+        let mut sleeper = cloud.start(&["run", job]);
+        assert!(rule.wait(|| sleeper.try_wait().unwrap().is_some()), "no commit was sent");
+        ledger::set_load(cloud.path(), 3);
+        ledger::add_events(cloud.path(), 3);
+        cloud.run(&["run", job]).expect_code(0);
+        rule.release();
+        let outcome = ended(sleeper).expect_code(5);
+        assert!(outcome.stderr.contains("in the meantime"), "{}", outcome.stderr);
+        cloud.run(&["run", job]).expect_code(0);
+        cloud.expect_equal_catalog();
+    }
+    let shown = cloud.through_catalog("entries", "load");
+    assert!(shown.values().all(|p| *p == json!([2, [3]])), "{shown:?}");
+    assert_eq!(cloud.count("events"), 3 * ledger::EVENTS_PER_FILE);
+    assert_eq!(cloud.count_through_catalog("events", "event_id"), 3 * ledger::EVENTS_PER_FILE);
+}
+
+/// The commit is done, the catalog not yet: what wakes late shows the newest version, not its own.
+#[test]
+fn a_run_that_sleeps_before_the_catalog_applies_the_newest_version_when_it_wakes() {
+    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+    cloud.run(&["run", "entries"]).expect_code(0);
+    for (load, operation) in [(2, "GetPartitions"), (4, "UpdateTable"), (6, "BatchUpdatePartition")] {
+        ledger::set_load(cloud.path(), load);
+        let rule = cloud.standin.rule(on(&cloud.database, operation, "hold_before"));
+        let mut sleeper = cloud.start(&["run", "entries"]);
+        assert!(rule.wait(|| sleeper.try_wait().unwrap().is_some()), "{operation}: never asked");
+        ledger::set_load(cloud.path(), load + 1);
+        cloud.run(&["run", "entries"]).expect_code(0);
+        rule.release();
+        ended(sleeper).expect_code(0);
+        let shown = cloud.through_catalog("entries", "load");
+        assert!(shown.values().all(|p| *p == json!([2, [load + 1]])), "{operation}: {shown:?}");
+        cloud.expect_equal_catalog();
+    }
+}
+
+#[test]
+fn a_reader_that_looks_all_the_time_never_sees_half_a_hole_or_a_double() {
+    let Some(cloud) = Cloud::of(|| ledger::project(6, 3)) else { return };
+    cloud.run(&["run", "entries"]).expect_code(0);
+    let stop = cloud.path().join("stop");
+    let script = repository().join("tests/oracle/aws.py");
+    let watcher = std::process::Command::new(&cloud.python)
+        .arg(script)
+        .args([&cloud.standin.endpoint, "watch", &cloud.database, "entries", "load", stop.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    for load in 2..52 {
+        ledger::set_load(cloud.path(), load);
+        cloud.run(&["run", "entries"]).expect_code(0);
+    }
+    std::fs::write(&stop, "").unwrap();
+    let seen = ended(watcher).expect_code(0).json();
+    assert_eq!(seen["torn"], json!([]), "{seen}");
+    assert!(seen["looks"].as_u64().unwrap() >= 20 && seen["loads_seen"].as_u64().unwrap() >= 10, "{seen}");
+}

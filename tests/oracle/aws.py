@@ -1,0 +1,160 @@
+"""What a test needs of AWS besides lakegate itself, through boto3 and readers that are not ours.
+
+    python aws.py ENDPOINT create BUCKET
+    python aws.py ENDPOINT keys BUCKET PREFIX              the keys, as a JSON list
+    python aws.py ENDPOINT download BUCKET PREFIX FOLDER   every object, as a file below FOLDER
+    python aws.py ENDPOINT upload BUCKET PREFIX FOLDER     every file below FOLDER, as an object below PREFIX
+    python aws.py ENDPOINT put BUCKET KEY TEXT             one object
+    python aws.py ENDPOINT uploads BUCKET                  how many multipart uploads are neither completed nor aborted
+    python aws.py ENDPOINT secret NAME TEXT                a secret of Secrets Manager
+    python aws.py ENDPOINT parameter NAME TEXT             an encrypted parameter of SSM
+    python aws.py ENDPOINT table DATABASE TABLE            Glue's table and its partitions, as JSON
+    python aws.py ENDPOINT meddle DATABASE TABLE           changes a table as somebody in the console might
+    python aws.py ENDPOINT sql DATABASE SQL                rows of a query on Athena, as JSON
+    python aws.py ENDPOINT rows DATABASE TABLE COLUMN      {partition: [rows, different values of COLUMN]} through Glue
+    python aws.py ENDPOINT watch DATABASE TABLE COLUMN FILE   the same again and again until FILE exists; prints what is torn
+"""
+
+import io
+import json
+import os
+import pathlib
+import sys
+import time
+
+import boto3
+import pyarrow.parquet as parquet
+from botocore.config import Config
+
+ENDPOINT = ""
+
+
+def client(service):
+    return boto3.client(service, endpoint_url=ENDPOINT, region_name="ap-northeast-2", aws_access_key_id="test",
+                        aws_secret_access_key="test", config=Config(retries={"total_max_attempts": 5}))
+
+
+def keys(s3, bucket, prefix):
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+def partitions(glue, database, table):
+    pages = glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=table)
+    return [partition for page in pages for partition in page["Partitions"]]
+
+
+def read_through_glue(database, table, column):
+    """Every partition as a query engine reads it: the files below its location, whatever they are."""
+    glue, s3 = client("glue"), client("s3")
+    described = glue.get_table(DatabaseName=database, Name=table)["Table"]
+    places = {"": described["StorageDescriptor"]["Location"]}
+    if described["PartitionKeys"]:
+        places = {"/".join(p["Values"]): p["StorageDescriptor"]["Location"]
+                  for p in partitions(glue, database, table)}
+    found = {}
+    for name, location in places.items():
+        bucket, prefix = location.removeprefix("s3://").split("/", 1)
+        rows, values = 0, set()
+        for key in keys(s3, bucket, prefix):
+            body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            read = parquet.read_table(io.BytesIO(body), columns=[column], use_threads=False)
+            rows += read.num_rows
+            values.update(read.column(column).to_pylist())
+        found[name] = [rows, sorted(values)]
+    return found
+
+
+def watch(database, table, column, stop):
+    """A partition that has not the rows of one load, all of them and no others, is torn; so is a hole."""
+    looks, seen, torn = 0, set(), []
+    first = read_through_glue(database, table, column)
+    expected = {name: rows for name, (rows, _) in first.items()}
+    while not pathlib.Path(stop).exists():
+        now = read_through_glue(database, table, column)
+        looks += 1
+        if now.keys() != expected.keys():
+            torn.append(f"partitions {sorted(now)}")
+        for name, (rows, values) in now.items():
+            if rows != expected.get(name) or len(values) != 1:
+                torn.append(f"{name}: {rows} rows, {len(values)} loads")
+            seen.update(values)
+    print(json.dumps({"looks": looks, "loads_seen": len(seen), "torn": torn[:10]}))
+
+
+def meddle(database, table):
+    glue = client("glue")
+    known = glue.get_table(DatabaseName=database, Name=table)["Table"]
+    kept = ("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")
+    changed = {name: known[name] for name in kept if name in known}
+    columns = changed["StorageDescriptor"]["Columns"]
+    columns.reverse()
+    columns[0]["Comment"] = "by hand"
+    changed["Parameters"]["team"] = "finance"
+    changed["Owner"] = "kim"
+    glue.update_table(DatabaseName=database, TableInput=changed)
+
+
+def sql(database, statement):
+    athena = client("athena")
+    bucket = f"{database.replace('_', '-')}-results"
+    client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    started = athena.start_query_execution(QueryString=statement, QueryExecutionContext={"Database": database},
+                                           ResultConfiguration={"OutputLocation": f"s3://{bucket}/"})
+    query = started["QueryExecutionId"]
+    while True:
+        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+        if status["State"] not in ("QUEUED", "RUNNING"):
+            break
+        time.sleep(0.05)
+    if status["State"] != "SUCCEEDED":
+        raise SystemExit(status.get("StateChangeReason", status["State"]))
+    rows = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
+    return [[cell.get("VarCharValue") for cell in row["Data"]] for row in rows[1:]]
+
+
+def run(action, *rest):
+    if action == "create":
+        client("s3").create_bucket(Bucket=rest[0], CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    elif action == "keys":
+        print(json.dumps(keys(client("s3"), *rest)))
+    elif action == "download":
+        bucket, prefix, folder = rest
+        for key in keys(client("s3"), bucket, prefix):
+            path = pathlib.Path(folder, key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            client("s3").download_file(bucket, key, str(path))
+    elif action == "upload":
+        bucket, prefix, folder = rest
+        for path in sorted(p for p in pathlib.Path(folder).rglob("*") if p.is_file()):
+            client("s3").upload_file(str(path), bucket, prefix + path.relative_to(folder).as_posix())
+    elif action == "put":
+        client("s3").put_object(Bucket=rest[0], Key=rest[1], Body=rest[2].encode())
+    elif action == "uploads":
+        print(len(client("s3").list_multipart_uploads(Bucket=rest[0]).get("Uploads", [])))
+    elif action == "secret":
+        client("secretsmanager").create_secret(Name=rest[0], SecretString=rest[1])
+    elif action == "parameter":
+        client("ssm").put_parameter(Name=rest[0], Value=rest[1], Type="SecureString")
+    elif action == "table":
+        glue = client("glue")
+        table = glue.get_table(DatabaseName=rest[0], Name=rest[1])["Table"]
+        print(json.dumps({"table": table, "partitions": partitions(glue, *rest)}, default=str))
+    elif action == "meddle":
+        meddle(*rest)
+    elif action == "sql":
+        print(json.dumps(sql(*rest)))
+    elif action == "rows":
+        print(json.dumps(read_through_glue(*rest)))
+    elif action == "watch":
+        watch(*rest)
+    else:
+        raise SystemExit(f"unknown action {action}")
+
+
+if __name__ == "__main__":
+    ENDPOINT = sys.argv[1]
+    run(*sys.argv[2:])
+    # Arrow's threads do not always end well with the interpreter.
+    sys.stdout.flush()
+    os._exit(0)
