@@ -34,6 +34,10 @@ def client(service):
                         aws_secret_access_key="test", config=Config(retries={"total_max_attempts": 5}))
 
 
+def create(s3, bucket):
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+
+
 def keys(s3, bucket, prefix):
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
@@ -98,7 +102,11 @@ def meddle(database, table):
 def sql(database, statement):
     athena = client("athena")
     bucket = f"{database.replace('_', '-')}-results"
-    client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    s3 = client("s3")
+    try:
+        create(s3, bucket)
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        pass
     started = athena.start_query_execution(QueryString=statement, QueryExecutionContext={"Database": database},
                                            ResultConfiguration={"OutputLocation": f"s3://{bucket}/"})
     query = started["QueryExecutionId"]
@@ -115,7 +123,7 @@ def sql(database, statement):
 
 def run(action, *rest):
     if action == "create":
-        client("s3").create_bucket(Bucket=rest[0], CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+        create(client("s3"), rest[0])
     elif action == "keys":
         print(json.dumps(keys(client("s3"), *rest)))
     elif action == "download":

@@ -30,6 +30,8 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(20);
 /// An intent that is this old by both clocks, the store's and ours, is not waited for.
 const STALE_INTENT: chrono::Duration = chrono::Duration::minutes(10);
+/// A run that goes on noting its intent is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How often a fence is tried against runs that commit at the same time.
 const FENCES: u32 = 5;
@@ -170,8 +172,12 @@ impl Lake {
 
     /// The intents of runs that are over: those of live ones are noted again and again, and gone in the end.
     async fn settled_intents(&self, table: &TableName) -> Result<Vec<Noted>> {
+        let began = Instant::now();
         let mut heard: HashMap<(Path, DateTime<Utc>), Instant> = HashMap::new();
         loop {
+            if began.elapsed() > PATIENCE {
+                return Err(overtaken(table));
+            }
             let noted = self.intents(table).await?;
             let now = Instant::now();
             let silent = |noted: &Noted| {

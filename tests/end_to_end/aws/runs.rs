@@ -40,7 +40,11 @@ fn ten_runs_at_once_leave_one_line_of_versions() {
     }
 }
 
-/// A run that is held where it is about to commit, and let go when another has published newer rows.
+fn signal(child: &Child, name: &str) {
+    assert!(std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// A process that is stopped where it is about to commit, and goes on when another has published newer rows.
 #[test]
 fn a_run_that_sleeps_before_its_commit_is_refused_when_it_wakes() {
     let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
@@ -53,10 +57,12 @@ fn a_run_that_sleeps_before_its_commit_is_refused_when_it_wakes() {
         let rule = cloud.standin.rule(rule);
         let mut sleeper = cloud.start(&["run", job]);
         assert!(rule.wait(|| sleeper.try_wait().unwrap().is_some()), "no commit was sent");
+        signal(&sleeper, "-STOP");
         ledger::set_load(cloud.path(), 3);
         ledger::add_events(cloud.path(), 3);
         cloud.run(&["run", job]).expect_code(0);
         rule.release();
+        signal(&sleeper, "-CONT");
         let outcome = ended(sleeper).expect_code(5);
         assert!(outcome.stderr.contains("in the meantime"), "{}", outcome.stderr);
         cloud.run(&["run", job]).expect_code(0);
@@ -86,6 +92,51 @@ fn a_run_that_sleeps_before_the_catalog_applies_the_newest_version_when_it_wakes
         assert!(shown.values().all(|p| *p == json!([2, [load + 1]])), "{operation}: {shown:?}");
         cloud.expect_equal_catalog();
     }
+}
+
+/// The worst of late writers: it wakes, writes partitions of its own version, and is killed before it sees that it was late.
+#[test]
+fn what_a_late_writer_has_left_is_put_right_by_a_run_with_nothing_to_do() {
+    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+    cloud.run(&["run", "entries"]).expect_code(0);
+    ledger::set_load(cloud.path(), 2);
+    let rule = cloud.standin.rule(on(&cloud.database, "BatchUpdatePartition", "hold_before"));
+    let mut late = cloud.start(&["run", "entries"]);
+    assert!(rule.wait(|| late.try_wait().unwrap().is_some()), "never asked");
+    ledger::set_load(cloud.path(), 3);
+    cloud.run(&["run", "entries"]).expect_code(0);
+    late.kill().unwrap();
+    late.wait().unwrap();
+    rule.release();
+    let began = std::time::Instant::now();
+    let shows = |load: u32| cloud.through_catalog("entries", "load").values().all(|p| *p == json!([2, [load]]));
+    while !shows(2) {
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "the late request was never carried out");
+    }
+    let outcome = cloud.run(&["run", "entries"]).expect_code(0);
+    assert!(outcome.stdout.contains("unchanged"), "{}", outcome.stdout);
+    assert!(shows(3));
+}
+
+/// While one append puts files in place, another waits: readers never see the files of both.
+#[test]
+fn of_two_appends_one_waits_for_the_other() {
+    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+    cloud.run(&["run", "events"]).expect_code(0);
+    ledger::add_events(cloud.path(), 2);
+    let rule = cloud.standin.rule(on(&cloud.bucket, "CopyObject", "hold_after"));
+    let mut first = cloud.start(&["run", "events"]);
+    assert!(rule.wait(|| first.try_wait().unwrap().is_some()), "never asked");
+    let mut second = cloud.start(&["run", "events"]);
+    // Longer than a silent run would be waited for.
+    std::thread::sleep(std::time::Duration::from_secs(10));
+    assert!(second.try_wait().unwrap().is_none(), "the second run does not wait");
+    assert!(cloud.count_through_catalog("events", "event_id") <= 2 * ledger::EVENTS_PER_FILE);
+    rule.release();
+    ended(first).expect_code(0);
+    let outcome = ended(second).expect_code(0);
+    assert!(outcome.stdout.contains("unchanged"), "{}", outcome.stdout);
+    assert_eq!(cloud.count_through_catalog("events", "event_id"), 2 * ledger::EVENTS_PER_FILE);
 }
 
 #[test]

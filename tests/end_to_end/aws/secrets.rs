@@ -22,13 +22,18 @@ fn connections_and_keys_come_from_secrets_manager_and_ssm() {
         "[connections.books]",
         &format!("[keys.people]\nvalue = \"${{ssm:/{name}}}\"\n\n[connections.books]"),
     );
-    edit(&cloud.path().join("jobs/entries.toml"), "\"entries\"", "\"pg_catalog.pg_namespace\"");
-    let contract = "columns = [\n  { name = \"oid\", type = \"bigint\" },\n  { name = \"nspname\", type = \"string\", treatment = { hmac = { key = \"people\", domain = \"name\" } } },\n]\n";
+    let table = format!("people_{}", cloud.database);
+    let sql = format!(
+        "CREATE TABLE {table} (id bigint, name text); INSERT INTO {table} VALUES (1, 'kim'), (2, 'lee'), (3, 'kim')"
+    );
+    assert!(std::process::Command::new("psql").args(["-q", &url, "-c", &sql]).status().unwrap().success());
+    edit(&cloud.path().join("jobs/entries.toml"), "\"entries\"", &format!("\"public.{table}\""));
+    let contract = "columns = [\n  { name = \"id\", type = \"bigint\" },\n  { name = \"name\", type = \"string\", treatment = { hmac = { key = \"people\", domain = \"name\" } } },\n]\n";
     std::fs::write(cloud.path().join("schemas/entries.toml"), contract).unwrap();
     let outcome = cloud.run(&["-vvv", "run", "entries"]);
     assert!(!outcome.stderr.contains("canary") && !outcome.stdout.contains("canary"), "{}", outcome.stderr);
     outcome.expect_code(0);
-    assert!(cloud.count("entries") > 2);
+    assert_eq!(cloud.count("entries"), 3);
     cloud.configure("#username}", "#user}");
     let outcome = cloud.run(&["run", "entries"]).expect_code(2);
     assert!(outcome.stderr.contains("has no key `user`") && outcome.stderr.contains("username"), "{}", outcome.stderr);
