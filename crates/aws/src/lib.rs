@@ -1,11 +1,13 @@
 //! How AWS is reached: one configuration for every client, credentials of the SDK's chain, typed failures, secrets.
 
 mod account;
+mod bucket;
 mod credentials;
 mod failure;
 mod secrets;
 
 pub use account::{Aws, AwsOptions};
+pub use bucket::{BucketFacts, Identity};
 pub use failure::{AwsFailure, FailureKind};
 pub use secrets::{AwsSecrets, SecretReference};
 

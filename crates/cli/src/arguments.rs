@@ -66,6 +66,8 @@ pub enum Command {
     Runs(RunsArguments),
     /// Compare the Glue catalog with the lake, make it equal, or show it
     Catalog(CatalogArguments),
+    /// Ask every service that the project needs whether it is there and answers
+    Doctor,
     /// Delete old generations that no recent version of a table needs
     Vacuum(VacuumArguments),
 }

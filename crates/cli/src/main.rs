@@ -79,6 +79,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Quality(quality) => commands::quality::run(quality, global.json).await,
         Command::Runs(runs) => commands::runs::run(runs, global).await,
         Command::Catalog(catalog) => commands::catalog::run(catalog, global).await,
+        Command::Doctor => commands::doctor::run(global).await,
         Command::Vacuum(vacuum) => commands::vacuum::run(vacuum, global).await,
     }
 }

@@ -18,6 +18,7 @@ mod lock;
 mod log_cache;
 mod objects;
 mod owner;
+mod probe;
 mod publish;
 mod quarantine;
 mod reading;

@@ -7,7 +7,7 @@ mod output;
 mod parameter;
 mod report;
 
-pub use athena::{AthenaEngine, AthenaOptions, AthenaResult, Execution, Publication};
+pub use athena::{AthenaEngine, AthenaOptions, AthenaResult, Execution, Publication, WorkGroup};
 pub use compare::{Cell, Comparison, compare};
 pub use engine::{LocalEngine, ReportResult};
 pub use output::CsvOutput;

@@ -77,6 +77,28 @@ fn what_fails_on_athena_is_told_without_values() {
 }
 
 #[test]
+fn the_doctor_says_what_is_there_and_what_could_be_better() {
+    let Some(cloud) = Cloud::shop(0.001) else { return };
+    cloud.run(&["run", "categories", "products"]).expect_code(0);
+    let found = cloud.run(&["doctor"]).expect_code(0).stdout;
+    for part in [
+        "of two writers the first wins",
+        "may be made public",
+        "unfinished uploads",
+        "work group primary",
+        "job clicks",
+    ] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+    assert!(cloud.keys("system/probes/").is_empty());
+    let denied = json!({ "scope": cloud.database, "operation": "GetTable", "action": "status", "error": "AccessDeniedException", "times": -1 });
+    let _rule = cloud.standin.rule(denied);
+    let outcome = cloud.run(&["doctor", "--json"]).expect_code(2).json();
+    let catalog = outcome["checks"].as_array().unwrap().iter().find(|c| c["check"] == "catalog").unwrap();
+    assert_eq!(catalog["error"]["help"], "the role needs glue:GetTable", "{catalog}");
+}
+
+#[test]
 fn a_lost_reply_starts_no_second_query() {
     let Some(cloud) = Cloud::shop(0.001) else { return };
     cloud.run(&["run", "categories", "products"]).expect_code(0);

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod check;
 pub mod demo;
+pub mod doctor;
 pub mod init;
 pub mod plan;
 pub mod quality;

@@ -107,12 +107,12 @@ fn stop_on_signals(cancellation: Cancellation) {
 
 /// The most telling of the jobs' exit codes: what failed by itself before what was skipped.
 pub fn exit_code(finished: &[Finished]) -> ExitCode {
-    let worst = finished
-        .iter()
-        .filter(|f| !f.skipped)
-        .filter_map(|f| f.error.as_ref())
-        .map(|e| e.class().exit_code())
-        .min_by_key(rank);
+    most_telling(finished.iter().filter(|f| !f.skipped).filter_map(|f| f.error.as_ref()))
+}
+
+/// The exit code of the error among these that matters most; success when there is none.
+pub fn most_telling<'a>(errors: impl Iterator<Item = &'a Error>) -> ExitCode {
+    let worst = errors.map(|e| e.class().exit_code()).min_by_key(rank);
     worst.map_or(ExitCode::SUCCESS, ExitCode::from)
 }
 

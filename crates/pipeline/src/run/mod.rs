@@ -3,6 +3,7 @@
 mod audit;
 mod extract;
 mod fingerprint;
+mod mirror;
 mod shared;
 
 use std::collections::BTreeMap;
@@ -219,33 +220,6 @@ impl<'a> Attempt<'a> {
                 Ok(head.and_then(|h| h.run))
             }
         }
-    }
-
-    /// Every run makes good what an earlier one could not do in the catalog, whatever becomes of itself.
-    async fn catch_up(&mut self, tail: Option<&Tail>) -> Result<()> {
-        let (Some(catalog), Some(tail)) = (self.context.catalog.clone(), tail) else { return Ok(()) };
-        let table = self.context.contract.table();
-        let breakers = self.context.breakers.clone();
-        let shown = breakers.call(&catalog.describe(), 1, || catalog.shown_version(table)).await;
-        if shown.map_err(|e| lagging(e, self.context))? == Some(tail.version) {
-            return Ok(());
-        }
-        self.mirror().await?;
-        self.notices.push("the catalog did not show the newest version: it was made equal".to_owned());
-        Ok(())
-    }
-
-    /// Not interruptible: what is published is to be seen.
-    async fn mirror(&mut self) -> Result<()> {
-        let Some(catalog) = self.context.catalog.clone() else { return Ok(()) };
-        self.phase(Phase::Mirror);
-        let began = Instant::now();
-        let (lake, contract) = (&self.context.lake, &self.context.contract);
-        let breakers = self.context.breakers.clone();
-        let shown = breakers.call(&catalog.describe(), 1, || catalog.mirror(lake, contract)).await;
-        self.record.timings.mirror = milliseconds(began);
-        self.record.catalog_version = Some(shown.map_err(|e| lagging(e, self.context))?);
-        Ok(())
     }
 
     /// Runs whose process was killed could not write their records.
@@ -469,17 +443,6 @@ fn refuse_if_moved_on(before: Option<&RunInfo>, head: Option<&Head>, job: &JobDe
     Err(Error::unavailable(format!("another run of job {} has published in the meantime", job.name))
         .at(job.table.to_string())
         .help("run the job again: it will plan from what is published now"))
-}
-
-fn lagging(cause: Error, context: &JobContext) -> Error {
-    let help = match cause.advice() {
-        Some(advice) => format!("{advice}; then `lakegate catalog apply`, or the job's next run, makes it equal"),
-        None => "the job's next run makes it equal, or `lakegate catalog apply` now".to_owned(),
-    };
-    Error::new(Class::CatalogLagging, format!("the lake has the data, the catalog does not show it: {}", cause.found()))
-        .at(cause.place().map_or_else(|| format!("table {}", context.contract.table()), str::to_owned))
-        .help(help)
-        .caused_by(cause)
 }
 
 fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunRecord {

@@ -5,6 +5,7 @@ mod failure;
 mod publish;
 mod results;
 mod statement;
+mod work_group;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::{Report, ReportResult};
 use execution::Started;
 pub use publish::Publication;
 use statement::Statement;
+pub use work_group::WorkGroup;
 
 /// Athena's price by the terabyte scanned, in US dollars, in most regions; see <https://aws.amazon.com/athena/pricing/>.
 const DOLLARS_PER_TERABYTE: f64 = 5.0;
