@@ -9,7 +9,8 @@
 #   - a private PostgreSQL on a free port, with its data in a temporary folder;
 #   - a private Python environment with tests/requirements.txt (DuckDB and other independent readers, moto), kept in the cache
 #     folder;
-#   - a stand-in for AWS on two free ports of this machine (tests/standin).
+#   - a stand-in for AWS on two free ports of this machine (tests/standin);
+#   - with LAKEGATE_SIGNED_S3=1, s3s-fs: a store that checks signatures, built once and kept in the cache folder.
 # No service has to run beforehand. Set LAKEGATE_DATA to a folder of real data to run the tests that read it.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -71,6 +72,29 @@ stop_aws() {
     rm -f "$aws_log"
 }
 
+# A store that checks signatures, kept in the cache folder. It takes minutes to build, so only CI, or who asks for it with
+# LAKEGATE_SIGNED_S3=1, makes it; once it is there it is used.
+start_signed_s3() {
+    local home="${XDG_CACHE_HOME:-$HOME/.cache}/lakegate-s3s-0.14.1" port
+    if [ ! -x "$home/bin/s3s-fs" ]; then
+        [ "${LAKEGATE_SIGNED_S3:-}" = 1 ] || { echo "without a store that checks signatures (LAKEGATE_SIGNED_S3=1 makes one)"; return; }
+        CARGO_TARGET_DIR="$home/target" cargo install --quiet s3s-fs --version 0.14.1 --features binary --locked \
+            --root "$home" || { echo "s3s-fs cannot be built here: signatures are not tested" >&2; return; }
+        rm -rf "$home/target"
+    fi
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    signed_s3_root=$(mktemp -d "${TMPDIR:-/tmp}/lakegate-s3s.XXXXXX")
+    "$home/bin/s3s-fs" --access-key test --secret-key test --host 127.0.0.1 --port "$port" "$signed_s3_root" >/dev/null 2>&1 &
+    signed_s3_process=$!
+    trap 'stop_signed_s3; stop_aws; stop_postgres' EXIT
+    export LAKEGATE_TEST_SIGNED_S3="http://127.0.0.1:$port"
+}
+
+stop_signed_s3() {
+    kill "$signed_s3_process" 2>/dev/null || true
+    rm -rf "$signed_s3_root"
+}
+
 static_checks() {
     say "formatting"
     cargo fmt --all --check
@@ -100,6 +124,8 @@ start_postgres
 export LAKEGATE_TEST_POSTGRES=$POSTGRES_URL
 say "starting a stand-in for AWS"
 start_aws
+say "starting a store that checks signatures"
+start_signed_s3
 [ "${1:-}" = quick ] || static_checks
 run_tests
 say "all passed"

@@ -5,6 +5,7 @@
     python aws.py ENDPOINT download BUCKET PREFIX FOLDER   every object, as a file below FOLDER
     python aws.py ENDPOINT upload BUCKET PREFIX FOLDER     every file below FOLDER, as an object below PREFIX
     python aws.py ENDPOINT put BUCKET KEY TEXT             one object
+    python aws.py ENDPOINT in_parts BUCKET KEY FILE        one object, uploaded in parts: its ETag is another one
     python aws.py ENDPOINT uploads BUCKET                  how many multipart uploads are neither completed nor aborted
     python aws.py ENDPOINT secret NAME TEXT                a secret of Secrets Manager
     python aws.py ENDPOINT parameter NAME TEXT             an encrypted parameter of SSM
@@ -138,6 +139,11 @@ def run(action, *rest):
             client("s3").upload_file(str(path), bucket, prefix + path.relative_to(folder).as_posix())
     elif action == "put":
         client("s3").put_object(Bucket=rest[0], Key=rest[1], Body=rest[2].encode())
+    elif action == "in_parts":
+        s3, place = client("s3"), {"Bucket": rest[0], "Key": rest[1]}
+        upload = {**place, "UploadId": s3.create_multipart_upload(**place)["UploadId"]}
+        part = s3.upload_part(**upload, PartNumber=1, Body=pathlib.Path(rest[2]).read_bytes())
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]})
     elif action == "uploads":
         print(len(client("s3").list_multipart_uploads(Bucket=rest[0]).get("Uploads", [])))
     elif action == "secret":

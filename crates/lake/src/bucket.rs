@@ -87,7 +87,7 @@ pub fn check_endpoint(endpoint: &str) -> Result<()> {
     if parsed.is_some() {
         return Ok(());
     }
-    Err(Error::usage("[lake] endpoint is not a server's address")
+    Err(Error::usage("the endpoint is not a server's address")
         .expected("https://host or http://host:port, without a path"))
 }
 

@@ -35,6 +35,7 @@ pub use key::{decode_partition_segment, encode_partition_segment};
 pub use location::Lake;
 pub use lock::TableLock;
 pub use objects::{FoundObject, Objects};
+pub use owner::check_account;
 pub use publish::Published;
 pub use quarantine::{QuarantineSummary, QuarantineWriter, RejectedRecord};
 pub use run::{KilledRun, RunId, RunInfo};

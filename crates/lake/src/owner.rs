@@ -30,12 +30,21 @@ struct Owned {
     connector: OwnerConnector,
 }
 
+/// Whether a text is the number of an AWS account.
+///
+/// # Errors
+/// When it is not 12 digits.
+pub fn check_account(owner: &str) -> Result<()> {
+    if owner.len() == 12 && owner.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(Error::usage("[lake] owner is not the number of an AWS account").expected("12 digits"))
+}
+
 impl OwnerConnector {
     /// A connector for buckets of `owner`, the 12 digits of an account.
     pub(crate) fn new(owner: &str, region: String, credentials: AwsCredentialProvider) -> Result<Self> {
-        if owner.len() != 12 || !owner.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Error::usage("[lake] owner is not the number of an AWS account").expected("12 digits"));
-        }
+        check_account(owner)?;
         let owner = HeaderValue::from_str(owner).map_err(|e| Error::bug("an account is no header").caused_by(e))?;
         Ok(Self { owner, region, credentials })
     }

@@ -111,8 +111,11 @@ pub struct NewFiles {
 struct Known {
     /// Size and time of change: while these are the same, the file is not read again to compare it.
     version: String,
-    /// BLAKE3 of the content.
+    /// What tells its content from another: BLAKE3 of it, or an object's ETag and size.
     digest: String,
+    /// BLAKE3 of an object's content, once it has been read: the same content can come back under another ETag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
     /// Whether it was left out as a copy of another: should it change, it is a new file.
     #[serde(default)]
     copy: bool,
@@ -120,7 +123,8 @@ struct Known {
 
 /// Leaves out the files that the bookmark of the last published run names, and copies: a file is known by what it holds, so
 /// one that was touched, renamed or copied is not read twice. Two empty files are no copies, nor are two whose names mean
-/// different things to the source, as `meaning` says.
+/// different things to the source, as `meaning` says. `hash_object` gives BLAKE3 of an object, and is asked only for one that
+/// was published under another ETag.
 ///
 /// # Errors
 /// When a file that was published holds something else now: reading it again would publish its unchanged rows twice. When
@@ -129,6 +133,7 @@ pub fn new_files(
     since: Option<&Bookmark>,
     files: Vec<InputFile>,
     meaning: impl Fn(&str) -> Option<String>,
+    hash_object: impl Fn(&InputFile) -> Result<String>,
 ) -> Result<NewFiles> {
     let mut known: BTreeMap<String, Known> = match since {
         None => BTreeMap::new(),
@@ -152,11 +157,20 @@ pub fn new_files(
                 same.version = version.clone();
                 continue;
             }
+            // Uploaded again, in other parts or under another key of KMS.
+            Some(same) if same.content.is_some() && same.content == hash_if_object(&file, &hash_object)? => {
+                same.version = version.clone();
+                same.digest = content;
+                continue;
+            }
             Some(other) if !other.copy => return Err(changed(name)),
             _ => {}
         }
         let holder = holders.get(&(content.clone(), meaning(name))).filter(|_| file.object.bytes != Some(0));
-        known.insert(name.clone(), Known { version: version.clone(), digest: content.clone(), copy: holder.is_some() });
+        known.insert(
+            name.clone(),
+            Known { version: version.clone(), digest: content.clone(), content: None, copy: holder.is_some() },
+        );
         if let Some(other) = holder {
             notices.push(format!("{name} was not read: it is a copy of {other}"));
             continue;
@@ -174,7 +188,24 @@ pub fn new_files(
     })
 }
 
-/// An object is not fetched to be compared: its ETag is made from its content (and from its key where KMS encrypts it).
+/// The bookmark with what was learnt by reading: `hashes` has BLAKE3 of objects, by name.
+pub(crate) fn with_hashes(bookmark: Bookmark, hashes: &HashMap<String, String>) -> Result<Bookmark> {
+    let mut known: BTreeMap<String, Known> =
+        serde_json::from_value(bookmark.0).map_err(|_| Error::bug("the bookmark of this run is not one of files"))?;
+    for (name, known) in &mut known {
+        known.content = hashes.get(name).cloned().or(known.content.take());
+    }
+    serde_json::to_value(known).map(Bookmark).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))
+}
+
+fn hash_if_object(file: &InputFile, hash: impl Fn(&InputFile) -> Result<String>) -> Result<Option<String>> {
+    match &file.place {
+        InputPlace::File(_) => Ok(None),
+        InputPlace::Object { .. } => hash(file).map(Some),
+    }
+}
+
+/// An object is not fetched to be told from others: its ETag does that, but for one content that was uploaded in two ways.
 fn digest_of(file: &InputFile) -> Result<String> {
     let path = match &file.place {
         InputPlace::File(path) => path,
@@ -271,6 +302,33 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn new_files(
+        since: Option<&Bookmark>,
+        files: Vec<InputFile>,
+        meaning: impl Fn(&str) -> Option<String>,
+    ) -> Result<NewFiles> {
+        super::new_files(since, files, meaning, |_| Err(Error::bug("no object is asked for")))
+    }
+
+    fn object(name: &str, e_tag: &str) -> InputFile {
+        let place = InputPlace::Object { bucket: "b".to_owned(), key: name.to_owned() };
+        InputFile { place, object: InputObject { name: name.to_owned(), version: e_tag.to_owned(), bytes: Some(3) } }
+    }
+
+    #[test]
+    fn an_object_that_was_uploaded_again_is_known_by_what_it_holds() {
+        let hash = |file: &InputFile| Ok(format!("content of {}", file.object.name));
+        let first = super::new_files(None, vec![object("a", "etag-1")], |_| None, hash).unwrap();
+        let read = HashMap::from([("a".to_owned(), "content of a".to_owned())]);
+        let bookmark = with_hashes(first.bookmark, &read).unwrap();
+        let again = super::new_files(Some(&bookmark), vec![object("a", "etag-2")], |_| None, hash).unwrap();
+        assert!(again.files.is_empty());
+        let other = |_: &InputFile| Ok("other".to_owned());
+        assert!(super::new_files(Some(&again.bookmark), vec![object("a", "etag-3")], |_| None, other).is_err());
+        let settled = super::new_files(Some(&again.bookmark), vec![object("a", "etag-2")], |_| None, other).unwrap();
+        assert!(settled.files.is_empty());
+    }
 
     #[test]
     fn patterns_match_names_and_folders() {

@@ -1,6 +1,6 @@
 //! Files that a source reads: of the project's folder, or objects of a bucket. What was listed is what is read, or an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::files::{self, InputFile};
-use crate::source::InputObject;
+use crate::files::{self, InputFile, NewFiles};
+use crate::source::{Bookmark, InputObject};
 
 /// Bytes of an object that are asked for at once.
 const CHUNK: u64 = 4 << 20;
@@ -32,6 +32,8 @@ struct Shared {
     options: BucketOptions,
     buckets: Mutex<BTreeMap<String, Objects>>,
     fetcher: OnceLock<Fetcher>,
+    /// BLAKE3 of the objects that were read to their end, by name.
+    hashes: Arc<Mutex<HashMap<String, String>>>,
 }
 
 /// Fetches for threads that block while they wait: on threads of its own, since those of the process may all be waiting.
@@ -78,7 +80,46 @@ impl From<&InputFile> for PinnedFile {
 impl Inputs {
     /// Files below `root`; `options` say how buckets are reached.
     pub fn new(root: PathBuf, options: BucketOptions) -> Self {
-        Self(Arc::new(Shared { root, options, buckets: Mutex::default(), fetcher: OnceLock::new() }))
+        Self(Arc::new(Shared {
+            root,
+            options,
+            buckets: Mutex::default(),
+            fetcher: OnceLock::new(),
+            hashes: Arc::default(),
+        }))
+    }
+
+    /// What remains to be read of `files`: see [`files::new_files`].
+    ///
+    /// # Errors
+    /// As [`files::new_files`].
+    pub async fn new_files(
+        &self,
+        since: Option<&Bookmark>,
+        files: Vec<InputFile>,
+        meaning: fn(&str) -> Option<String>,
+    ) -> Result<NewFiles> {
+        let (inputs, since) = (self.clone(), since.cloned());
+        // Contents are hashed: that must not hold up the other jobs.
+        let found = tokio::task::spawn_blocking(move || {
+            files::new_files(since.as_ref(), files, meaning, |file| inputs.hash(file))
+        });
+        found.await.map_err(|_| Error::bug("files were not compared to the end"))?
+    }
+
+    /// The bookmark of a run that has read its files to their end.
+    ///
+    /// # Errors
+    /// When it is not one of files.
+    pub fn settle(&self, bookmark: Bookmark) -> Result<Bookmark> {
+        files::with_hashes(bookmark, &self.0.hashes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn hash(&self, file: &InputFile) -> Result<String> {
+        let mut hash = blake3::Hasher::new();
+        let read = hash.update_reader(self.open(&PinnedFile::from(file))?);
+        read.map_err(|e| error_of(e, &file.object.name))?;
+        Ok(hash.finalize().to_hex().to_string())
     }
 
     /// The files that match `pattern`, sorted by name: below the project's folder, or `s3://bucket/prefix/**/*.gz`. `*` and
@@ -175,7 +216,9 @@ impl Inputs {
                 at = end;
             }
         });
-        Ok(ObjectReader { chunks, current: Bytes::new(), left: size })
+        let hashes = Arc::clone(&self.0.hashes);
+        let name = file.object.name.clone();
+        Ok(ObjectReader { chunks, current: Bytes::new(), left: size, hash: blake3::Hasher::new(), name, hashes })
     }
 
     fn bucket(&self, name: &str) -> Result<Objects> {
@@ -222,6 +265,9 @@ struct ObjectReader {
     chunks: Receiver<Result<Bytes>>,
     current: Bytes,
     left: u64,
+    hash: blake3::Hasher,
+    name: String,
+    hashes: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Read for ObjectReader {
@@ -232,6 +278,11 @@ impl Read for ObjectReader {
             let chunk = next.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
             self.current = chunk.map_err(io::Error::other)?;
             self.left = self.left.saturating_sub(self.current.len() as u64);
+            self.hash.update(&self.current);
+            if self.left == 0 {
+                let hash = self.hash.finalize().to_hex().to_string();
+                self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name.clone(), hash);
+            }
         }
         let count = buffer.len().min(self.current.len());
         let taken = self.current.split_to(count);

@@ -164,6 +164,14 @@ pub trait Source: Send + Sync {
     /// When it cannot be opened, or is no longer what the plan pinned; the stream gives later errors.
     async fn open(&self, split: &Split) -> Result<ItemStream>;
 
+    /// The bookmark to publish, once the plan's splits have been read to their end: with what only reading could tell.
+    ///
+    /// # Errors
+    /// When the plan's bookmark is not one of this source.
+    fn settle(&self, bookmark: Bookmark) -> Result<Bookmark> {
+        Ok(bookmark)
+    }
+
     /// Columns that were met while reading and that the contract does not name, for sources that cannot know them when they
     /// plan.
     fn met_unread(&self) -> Vec<String> {

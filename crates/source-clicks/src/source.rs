@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::files::new_files;
 use lakegate_pipeline::inputs::bucket_of;
 use lakegate_pipeline::{Bookmark, InputObject, ItemStream, PinnedFile, Plan, Source, SourceEnvironment, Split};
 use serde::Deserialize;
@@ -84,7 +83,8 @@ impl Source for ClicksSource {
     }
 
     async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
-        let new = new_files(since, self.environment.inputs.matching(&self.config.files).await?, |_| None)?;
+        let inputs = &self.environment.inputs;
+        let new = inputs.new_files(since, inputs.matching(&self.config.files).await?, |_| None).await?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {
@@ -106,6 +106,10 @@ impl Source for ClicksSource {
 
     fn met_unread(&self) -> Vec<String> {
         self.shape.unread.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn settle(&self, bookmark: Bookmark) -> Result<Bookmark> {
+        self.environment.inputs.settle(bookmark)
     }
 
     async fn open(&self, split: &Split) -> Result<ItemStream> {

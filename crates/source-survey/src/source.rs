@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::files::{InputFile, new_files};
+use lakegate_pipeline::files::InputFile;
 use lakegate_pipeline::inputs::bucket_of;
 use lakegate_pipeline::rows::RowsBuilder;
 use lakegate_pipeline::source::items_of;
@@ -170,10 +170,11 @@ impl Source for SurveySource {
     }
 
     async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
-        let mut files = self.shared.environment.inputs.matching(&self.shared.config.files).await?;
+        let inputs = &self.shared.environment.inputs;
+        let mut files = inputs.matching(&self.shared.config.files).await?;
         // Excel leaves such files beside open workbooks.
         files.retain(|f| !f.object.name.rsplit('/').next().unwrap_or_default().starts_with("~$"));
-        let new = new_files(since, files, quarter::of_name)?;
+        let new = inputs.new_files(since, files, quarter::of_name).await?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {
@@ -192,6 +193,10 @@ impl Source for SurveySource {
         plan.bookmark = Some(new.bookmark);
         plan.objects = objects;
         Ok(plan)
+    }
+
+    fn settle(&self, bookmark: Bookmark) -> Result<Bookmark> {
+        self.shared.environment.inputs.settle(bookmark)
     }
 
     async fn open(&self, split: &Split) -> Result<ItemStream> {

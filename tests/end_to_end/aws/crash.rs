@@ -122,3 +122,30 @@ fn an_append_that_is_killed_loses_and_doubles_nothing() {
         cloud.expect_equal_catalog();
     }
 }
+
+#[test]
+fn a_vacuum_that_is_killed_is_resumed_and_hides_nothing() {
+    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+    for load in 1..4 {
+        ledger::set_load(cloud.path(), load);
+        cloud.run(&["run", "entries"]).expect_code(0);
+    }
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let files = || cloud.keys("tables/entries/").iter().filter(|key| key.ends_with(".parquet")).count();
+    // What is held goes its way when it is let go, so that is at the end.
+    let mut held = Vec::new();
+    for (action, left) in [("hold_before", 9), ("hold_after", 3)] {
+        let rule = cloud.standin.rule(json!({ "scope": cloud.bucket, "operation": "DeleteObjects", "action": action }));
+        let mut child = cloud.start(&["vacuum", "--retain", "1s"]);
+        assert!(rule.wait(|| child.try_wait().unwrap().is_some()), "{action}: nothing was deleted");
+        assert_eq!(files(), left, "{action}");
+        expect_whole(&cloud, [3, 3], action);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        held.push(rule);
+    }
+    drop(held);
+    cloud.run(&["vacuum", "--retain", "1s"]).expect_code(0);
+    assert_eq!(files(), 3);
+    expect_whole(&cloud, [3, 3], "afterwards");
+}

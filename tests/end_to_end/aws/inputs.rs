@@ -84,3 +84,16 @@ fn an_object_that_is_replaced_after_it_was_loaded_is_refused() {
     assert!(outcome.stderr.contains("has changed after its rows were published"), "{}", outcome.stderr);
     assert_eq!(cloud.count("events"), ledger::EVENTS_PER_FILE);
 }
+
+#[test]
+fn an_object_that_is_uploaded_again_under_another_etag_is_no_new_one() {
+    let Some(cloud) = events_in_the_bucket() else { return };
+    cloud.run(&["run", "events"]).expect_code(0);
+    let file = cloud.path().join("events/0001.json");
+    cloud.tool(&["in_parts", &cloud.bucket, "in/0001.json", file.to_str().unwrap()]);
+    for _ in 0..2 {
+        let outcome = cloud.run(&["run", "events"]).expect_code(0);
+        assert!(outcome.stdout.contains("unchanged"), "{}", outcome.stdout);
+    }
+    assert_eq!(cloud.count("events"), ledger::EVENTS_PER_FILE);
+}

@@ -9,6 +9,7 @@ mod ledger;
 mod reports;
 mod runs;
 mod secrets;
+mod signatures;
 mod standin;
 
 use std::path::Path;

@@ -361,6 +361,7 @@ mod tests {
             "[athena]\nreuse = \"8d\"\n",
             "[athena]\noutput = \"bucket\"\n",
             "[aws]\nendpoint = \"localhost:5000\"\n",
+            "owner = \"1234\"\n",
             "[connections.a]\nurl = \"${vault:x}\"\n",
         ] {
             assert!(project(&format!("{lake}{bad}")).is_err(), "{bad}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lakegate_contract::{Error, Result, suggest};
-use lakegate_lake::{BucketOptions, check_endpoint};
+use lakegate_lake::{BucketOptions, check_account, check_endpoint};
 use serde::Deserialize;
 
 use super::references;
@@ -235,6 +235,9 @@ fn check_lake(lake: Lake) -> Result<(String, BucketOptions, Duration)> {
     if lake.location.trim().is_empty() || foreign {
         return Err(Error::usage(format!("[lake] location = \"{}\" is no place for a lake", lake.location))
             .expected("a folder, or s3://bucket/prefix"));
+    }
+    if let Some(owner) = lake.owner.as_deref().filter(|owner| !owner.contains("${")) {
+        check_account(owner)?;
     }
     let bucket = BucketOptions {
         region: lake.region,

@@ -331,7 +331,7 @@ impl<'a> Attempt<'a> {
     async fn load(&mut self, source: Arc<dyn Source>, plan: &Plan, head: Option<&Head>) -> Result<Outcome> {
         let began = Instant::now();
         self.phase(Phase::Extract);
-        let staged = self.extract(source, plan).await;
+        let staged = self.extract(Arc::clone(&source), plan).await;
         self.record.timings.extract = milliseconds(began);
         let staged = staged?;
         let began = Instant::now();
@@ -343,18 +343,19 @@ impl<'a> Attempt<'a> {
         self.options.cancellation.check()?;
         let began = Instant::now();
         self.phase(Phase::Publish);
-        let published = self.publish(&staged, plan, head).await;
+        let published = self.publish(source.as_ref(), &staged, plan, head).await;
         self.record.timings.publish = milliseconds(began);
         published.map(|()| Outcome::Published)
     }
 
-    async fn publish(&mut self, staged: &Staged, plan: &Plan, head: Option<&Head>) -> Result<()> {
+    async fn publish(&mut self, source: &dyn Source, staged: &Staged, plan: &Plan, head: Option<&Head>) -> Result<()> {
+        let bookmark = plan.bookmark.clone().map(|bookmark| source.settle(bookmark)).transpose()?;
         let info = RunInfo {
             run: self.run,
             job: self.context.definition.name.to_string(),
             input: plan.identity.clone(),
             configuration: self.record.configuration.clone(),
-            bookmark: plan.bookmark.as_ref().map(|b| b.0.clone()),
+            bookmark: bookmark.map(|b| b.0),
             redaction: self.redaction.clone(),
             sequence: head.map_or(0, |h| h.sequence) + 1,
             rows: staged.rows,
