@@ -85,9 +85,15 @@ impl AwsSecrets {
             parameter @ SecretReference::Parameter { .. } => (parameter.clone(), None),
         };
         let value = self.whole(&whole).await.map_err(|e| e.at(reference.place()))?;
-        match key {
-            None => Ok(value),
-            Some(key) => member(&value, key).map_err(|e| e.at(reference.place())),
+        let value = match key {
+            None => value,
+            Some(key) => member(&value, key).map_err(|e| e.at(reference.place()))?,
+        };
+        // Editors and consoles leave a line break at the end.
+        let value = value.expose().trim_end_matches(['\r', '\n']);
+        match value.is_empty() {
+            true => Err(Error::usage("the secret is empty").at(reference.place())),
+            false => Ok(Secret::new(value)),
         }
     }
 

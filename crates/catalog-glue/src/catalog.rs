@@ -1,5 +1,6 @@
 //! The catalog: reading, comparing, applying, reading back.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,12 +8,12 @@ use aws_sdk_glue::types;
 use lakegate_aws::{Aws, FailureKind};
 use lakegate_contract::{Contract, Error, Result, TableName};
 use lakegate_lake::{Head, Lake, RunId};
-use lakegate_pipeline::{AthenaTables, Catalog, CatalogSettings};
+use lakegate_pipeline::{AthenaTables, Catalog, CatalogSettings, Mirrored};
 
 use crate::client::{Answer, Database, Failed};
 use crate::desired;
 use crate::model::{Current, Desired, Format, Table, VERSION, marker};
-use crate::plan::{Change, TablePlan, plan};
+use crate::plan::{Change, TablePlan, is_ours, plan};
 use crate::wire;
 
 /// How often a table is compared and applied anew when somebody else changes it, or publishes, in the meantime.
@@ -120,8 +121,31 @@ impl GlueCatalog {
     ///
     /// # Errors
     /// As [`Catalog::mirror`].
-    pub async fn adopt(&self, lake: &Lake, contract: &Contract) -> Result<u64> {
+    pub async fn adopt(&self, lake: &Lake, contract: &Contract) -> Result<Mirrored> {
         self.equalise(lake, contract, true).await
+    }
+
+    /// Which of these names stand in the database, as tables or views.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub async fn taken(&self, names: impl Iterator<Item = &str>) -> Result<BTreeSet<String>> {
+        let database = self.database().await?;
+        let mut taken = BTreeSet::new();
+        for name in names {
+            if database.table(name).await?.is_some() {
+                taken.insert(name.to_owned());
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether the database is there.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub async fn exists(&self) -> Result<bool> {
+        Ok(self.database().await?.exists().await?)
     }
 
     async fn database(&self) -> Result<Database> {
@@ -129,7 +153,7 @@ impl GlueCatalog {
     }
 
     /// The catalog's tables for a table of the lake.
-    fn names(&self, table: &TableName) -> Vec<String> {
+    pub fn names(&self, table: &TableName) -> Vec<String> {
         match self.settings.tables {
             AthenaTables::Hive | AthenaTables::Delta => vec![table.to_string()],
             AthenaTables::Both => vec![table.to_string(), format!("{table}_delta")],
@@ -150,25 +174,30 @@ impl GlueCatalog {
     }
 
     /// Applies the newest version of the lake until the catalog shows it and the lake has no newer one.
-    async fn equalise(&self, lake: &Lake, contract: &Contract, adopt: bool) -> Result<u64> {
+    async fn equalise(&self, lake: &Lake, contract: &Contract, adopt: bool) -> Result<Mirrored> {
         let database = self.database().await?;
+        // One for all rounds: what an earlier round has marked, a later one unmarks.
+        let by = Writer { id: RunId::new(), adopt };
         let mut pause = FIRST_PAUSE;
+        let mut changed = false;
         let mut last = None;
         for _ in 0..ROUNDS {
             let head = lake.head(contract.table()).await?.ok_or_else(|| {
                 Error::usage("the table has not been published")
                     .help(format!("run the job that loads {}", contract.table()))
             })?;
-            let applied = self.apply(&database, lake, contract, &head, adopt).await;
+            let applied = self.apply(&database, lake, contract, &head, by).await;
             match applied {
-                Ok(()) => {
+                Ok(some) => {
+                    changed |= some;
                     let tail = lake.tail(contract.table()).await?;
                     if tail.is_some_and(|t| t.version == head.version) {
-                        return Ok(head.version);
+                        return Ok(Mirrored { version: head.version, changed });
                     }
                 }
                 // Somebody else has changed the table: what they made of it is read and compared anew.
                 Err(failed) if matches!(failed.kind(), Some(FailureKind::Conflict | FailureKind::Exists)) => {
+                    changed = true;
                     last = Some(failed);
                 }
                 Err(failed) => return Err(self.error(failed, contract)),
@@ -196,17 +225,25 @@ impl GlueCatalog {
         lake: &Lake,
         contract: &Contract,
         head: &Head,
-        adopt: bool,
-    ) -> Answer<()> {
+        by: Writer,
+    ) -> Answer<bool> {
+        let mut changed = false;
         for desired in self.desired(lake, contract, head)? {
             let name = desired.table.name.clone();
-            apply_table(database, desired, adopt).await.map_err(|failed| match failed {
+            changed |= apply_table(database, desired, by).await.map_err(|failed| match failed {
                 Failed::Here(error) if error.place().is_none() => Failed::Here(error.at(self.place(&name))),
                 other => other,
             })?;
         }
-        Ok(())
+        Ok(changed)
     }
+}
+
+/// Who brings the catalog up to date, and whether tables of others become ours.
+#[derive(Debug, Clone, Copy)]
+struct Writer {
+    id: RunId,
+    adopt: bool,
 }
 
 #[async_trait]
@@ -215,12 +252,14 @@ impl Catalog for GlueCatalog {
         format!("Glue database {}", self.settings.database)
     }
 
-    async fn shown_version(&self, table: &TableName) -> Result<Option<u64>> {
+    async fn shown_version(&self, lake: &Lake, table: &TableName) -> Result<Option<u64>> {
+        let folder = desired::table_folder(lake, table);
         let database = self.database().await?;
         let mut shown = None;
         for name in self.names(table) {
             let known = database.table(&name).await.map_err(Error::from)?;
-            let version = known.as_ref().map(wire::table).and_then(|t| t.shown_version());
+            let version =
+                known.as_ref().map(wire::table).filter(|t| is_ours(t, &folder)).and_then(|t| t.shown_version());
             match (version, shown) {
                 (None, _) => return Ok(None),
                 (Some(version), Some(other)) if version != other => return Ok(None),
@@ -230,7 +269,7 @@ impl Catalog for GlueCatalog {
         Ok(shown)
     }
 
-    async fn mirror(&self, lake: &Lake, contract: &Contract) -> Result<u64> {
+    async fn mirror(&self, lake: &Lake, contract: &Contract) -> Result<Mirrored> {
         self.equalise(lake, contract, false).await
     }
 }
@@ -251,30 +290,33 @@ async fn read(database: &Database, name: &str) -> Answer<(Current, Option<types:
 /// Brings one table of the catalog up to date: its columns first, so that no partition has a column that the table lacks;
 /// then partitions, each pointed at another folder at once; the version last, so that it stands there only when all of it is
 /// true. Everything but the partitions is compare-and-swap on Glue's version of the table.
-async fn apply_table(database: &Database, desired: Desired, adopt: bool) -> Answer<()> {
+async fn apply_table(database: &Database, desired: Desired, by: Writer) -> Answer<bool> {
     let (current, known) = read(database, &desired.table.name).await?;
-    let planned = plan(desired.clone(), &current, adopt)?;
+    let mut planned = plan(desired.clone(), &current, by.adopt)?;
+    if planned.target.parameters.remove(&marker(by.id)).is_some() {
+        planned.changes.push(Change::Parameter(marker(by.id)));
+    }
     if planned.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     if !current.database {
         database.create("Tables of a lake, kept by lakegate").await?;
     }
     if planned.touches_partitions() {
-        let writer = RunId::new();
-        mark(database, &planned, known.as_ref(), writer).await?;
+        mark(database, &planned, known.as_ref(), by.id).await?;
         database.create_partitions(&planned.target, &planned.create).await?;
         database.update_partitions(&planned.target, &planned.update).await?;
         database.delete_partitions(&planned.target, &planned.delete).await?;
         verify_partitions(database, &desired).await?;
-        unmark(database, &desired, version_shown(&current), writer).await?;
+        unmark(database, &desired, version_shown(&current), by.id).await?;
     } else {
         match &known {
             None => database.create_table(&planned.target).await?,
             Some(known) => database.update_table(&planned.target, known).await?,
         }
     }
-    verify_table(database, desired).await
+    verify_table(database, desired).await?;
+    Ok(true)
 }
 
 fn version_shown(current: &Current) -> Option<String> {

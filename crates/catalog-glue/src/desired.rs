@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_contract::{Contract, Error, HIVE_NULL_PARTITION, PartitionValue, Result};
+use lakegate_contract::{Contract, Error, HIVE_NULL_PARTITION, PartitionValue, Result, TableName};
 use lakegate_lake::{Head, Lake, PublishedColumn};
 
 use crate::model::{
@@ -11,7 +11,7 @@ use crate::model::{
 
 /// A Hive table whose partitions are at the generations of `head`; a table without partitions is at its generation itself.
 pub(crate) fn hive(lake: &Lake, contract: &Contract, head: &Head) -> Result<Desired> {
-    let folder = table_folder(lake, contract);
+    let folder = table_folder(lake, contract.table());
     let partitions = if head.partition_columns.is_empty() { Vec::new() } else { partitions(&folder, head)? };
     let location = match head.partition_columns.is_empty() {
         true => generation(&folder, head)?,
@@ -33,10 +33,10 @@ pub(crate) fn delta(lake: &Lake, contract: &Contract, head: &Head, name: String)
     {
         parameters.insert(key.to_owned(), value.to_owned());
     }
-    let location = format!("{}/", table_folder(lake, contract));
+    let location = format!("{}/", table_folder(lake, contract.table()));
     let mut table = table(contract, head, name, location, Format::Delta, parameters);
     table.columns.append(&mut table.partition_keys);
-    Desired { table, partitions: Vec::new(), folder: table_folder(lake, contract) }
+    Desired { table, partitions: Vec::new(), folder: table_folder(lake, contract.table()) }
 }
 
 fn table(
@@ -58,8 +58,9 @@ fn table(
     }
 }
 
-fn table_folder(lake: &Lake, contract: &Contract) -> String {
-    format!("{}/tables/{}", lake.location().trim_end_matches('/'), contract.table())
+/// The address of a table's folder.
+pub(crate) fn table_folder(lake: &Lake, table: &TableName) -> String {
+    format!("{}/tables/{table}", lake.location().trim_end_matches('/'))
 }
 
 fn common_parameters(head: &Head) -> BTreeMap<String, String> {

@@ -20,7 +20,7 @@ pub(crate) const RUN: &str = "lakegate.run";
 /// away its own alone, so that one that is overtaken and then killed in the middle does not go unnoticed.
 const PENDING: &str = "lakegate.pending.";
 /// A writer is taken for dead after so long: then whoever finds partitions as they should be takes its marker away.
-const LONGEST_WRITE: chrono::Duration = chrono::Duration::hours(24);
+const LONGEST_WRITE: chrono::Duration = chrono::Duration::hours(1);
 /// Digest of the columns under which a partition was written: they are not listed with partitions.
 pub(crate) const COLUMNS: &str = "lakegate.columns";
 

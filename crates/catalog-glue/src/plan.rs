@@ -108,21 +108,33 @@ pub(crate) fn plan(desired: Desired, current: &Current, adopt: bool) -> Result<T
     Ok(plan)
 }
 
+/// Whether a table of the catalog is at a folder of the lake and is read as its table says.
+pub(crate) fn is_ours(known: &Table, folder: &str) -> bool {
+    known.format != Format::Other && is_within(known, folder) && !is_projected(known)
+}
+
+fn is_within(known: &Table, folder: &str) -> bool {
+    known.location.trim_end_matches('/') == folder || known.location.starts_with(&format!("{folder}/"))
+}
+
+fn is_projected(known: &Table) -> bool {
+    known.parameters.get("projection.enabled").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
 /// Partition keys of a table cannot be changed in Glue, and a table of another kind is somebody else's.
 fn refuse_foreign(known: &Table, desired: &Desired, adopt: bool) -> Result<()> {
     let (folder, desired) = (&desired.folder, &desired.table);
-    let within = |place: &str| place.trim_end_matches('/') == folder || place.starts_with(&format!("{folder}/"));
     let remove = || format!("if nobody needs it, delete table {} in Glue (the data stays) and apply again", known.name);
     if known.format == Format::Other {
         return Err(Error::usage("the catalog has a view or a table of another format under this name")
             .help(format!("give the lake's table another name; {}", remove())));
     }
-    if !adopt && !within(&known.location) {
+    if !adopt && !is_within(known, folder) {
         return Err(Error::usage(format!("the catalog's table is at {}", known.location))
             .expected(format!("a place below {folder}: this one is of another lake or another program"))
             .help("name another database under [catalog]; or, to take the table over, `lakegate catalog apply TABLE --adopt`"));
     }
-    if known.parameters.get("projection.enabled").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+    if is_projected(known) {
         return Err(Error::usage(
             "the table has partition projection enabled: Athena would ignore where partitions are",
         )

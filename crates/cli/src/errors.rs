@@ -24,7 +24,7 @@ pub fn render(error: &Error) -> String {
     if let Some(advice) = error.advice() {
         let _ = write!(out, "\n  help: {advice}");
     }
-    if error.class().retryable() {
+    if error.retryable() {
         out.push_str("\n  retry: can help");
     }
     out
@@ -39,7 +39,7 @@ pub fn to_json(error: &Error) -> Value {
         "found": error.found(),
         "expected": error.expectation(),
         "help": error.advice(),
-        "retryable": error.class().retryable(),
+        "retryable": error.retryable(),
     })
 }
 

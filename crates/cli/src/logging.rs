@@ -16,6 +16,8 @@ pub fn start(verbose: u8, as_json: bool) {
     };
     let ours = [
         "lakegate",
+        "lakegate_aws",
+        "lakegate_catalog_glue",
         "lakegate_quality",
         "lakegate_redaction",
         "lakegate_reports",

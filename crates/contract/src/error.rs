@@ -76,13 +76,22 @@ struct Inner {
     found: String,
     expected: Option<String>,
     help: Option<String>,
+    lasting: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error of `class`; `found` says what was found, without a final stop.
     pub fn new(class: Class, found: impl Into<String>) -> Self {
-        Self(Box::new(Inner { class, place: None, found: found.into(), expected: None, help: None, source: None }))
+        Self(Box::new(Inner {
+            class,
+            place: None,
+            found: found.into(),
+            expected: None,
+            help: None,
+            lasting: false,
+            source: None,
+        }))
     }
 
     /// A wrong usage or configuration.
@@ -141,6 +150,18 @@ impl Error {
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Says that the same thing, run again unchanged, fails again, though others of its class may not.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.0.lasting = true;
+        self
+    }
+
+    /// Whether running the same thing again, unchanged, can succeed.
+    pub fn retryable(&self) -> bool {
+        self.0.class.retryable() && !self.0.lasting
     }
 
     /// The kind of trouble.

@@ -187,7 +187,9 @@ impl Lake {
             if self.folder().is_some() || noted.iter().all(silent) {
                 return Ok(noted);
             }
-            tracing::info!(%table, "waiting for another run to commit what it has put in place");
+            if heard.is_empty() {
+                tracing::warn!(%table, "another run has put files in place: waiting until it commits, or is silent for 20 s");
+            }
             for noted in &noted {
                 heard.entry((noted.key.clone(), noted.at)).or_insert(now);
             }

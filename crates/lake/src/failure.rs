@@ -6,22 +6,31 @@ use std::io;
 use deltalake::DeltaTableError;
 use lakegate_contract::{Class, Error};
 
+/// The place of errors of those who provide credentials.
+const CREDENTIALS: &str = "AWS credentials";
+
 /// What a store said, told apart by what the user can do.
 pub(crate) fn store(error: &object_store::Error, place: impl Into<String>) -> Error {
     use object_store::Error as E;
     let out = match error {
+        missing if missing.to_string().contains("NoSuchBucket") => {
+            Error::usage("there is no such bucket").help("correct its name, or make the bucket")
+        }
         E::NotFound { .. } => Error::unavailable("the object is not there"),
         E::AlreadyExists { .. } => Error::unavailable("the object exists already"),
+        // Said by the chain of credentials, before S3 was asked; no secret is in it.
+        E::Unauthenticated { path, source } if path == CREDENTIALS => {
+            Error::usage(format!("no usable AWS credentials were found: {}", innermost(source.as_ref())))
+                .help("sign in (`aws sso login`), set a profile under [aws], or give the function or task a role")
+        }
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => Error::usage("access is refused")
             .help("check the credentials and their permissions, or who owns the folder"),
-        E::InvalidPath { .. } => Error::bad_input("a key has an empty part, or `.` or `..` as one")
-            .help("rename the object: such keys cannot be told apart from others"),
+        E::InvalidPath { source } => Error::bad_input(format!("a key cannot be used: {source}"))
+            .expected("keys without empty parts, without `.` or `..` as one, and without control characters")
+            .help("rename the object"),
         // The store's answer to a request of any kind.
         other if other.to_string().contains("AccessDenied") || other.to_string().contains("403 Forbidden") => {
             Error::usage("access is refused").help("check the credentials and their permissions on this place")
-        }
-        other if other.to_string().contains("NoSuchBucket") => {
-            Error::usage("there is no such bucket").help("correct location under [lake], or make the bucket")
         }
         other => match cause_of::<io::Error>(other) {
             Some(cause) => return io(cause, place),
@@ -118,6 +127,15 @@ fn io_inside(error: &io::Error) -> Option<&io::Error> {
         Some(found) => cause_of(found),
         None => inner.downcast_ref::<io::Error>(),
     }
+}
+
+/// What caused it all.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let mut error = error;
+    while let Some(inner) = error.source() {
+        error = inner;
+    }
+    error
 }
 
 /// The text of a store's error: keys and codes, never data.

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
@@ -61,6 +61,35 @@ fn is_entry(location: &Path, options: &GetOptions) -> bool {
     plain && numbered && location.parts().rev().nth(1).is_some_and(|folder| folder.as_ref() == "_delta_log")
 }
 
+/// Listings that are short enough to be held: those of logs and of runs.
+fn is_small(prefix: &Path) -> bool {
+    prefix.parts().any(|part| matches!(part.as_ref(), "_delta_log" | "system" | "staging"))
+}
+
+/// A listing as a whole, asked for again when it breaks off: the client tries requests again, and not their answers.
+fn whole(
+    list: impl Fn() -> BoxStream<'static, Result<ObjectMeta>> + Send + 'static,
+) -> BoxStream<'static, Result<ObjectMeta>> {
+    const ATTEMPTS: u32 = 4;
+    let listed = async move {
+        let mut attempt = 1;
+        loop {
+            let entries: Result<Vec<ObjectMeta>> = list().try_collect().await;
+            match entries {
+                Err(error) if attempt < ATTEMPTS && is_broken_off(&error) => attempt += 1,
+                Err(error) => return vec![Err(error)],
+                Ok(entries) => return entries.into_iter().map(Ok).collect::<Vec<_>>(),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50) * 2u32.pow(attempt)).await;
+        }
+    };
+    futures::stream::once(listed).flat_map(futures::stream::iter).boxed()
+}
+
+fn is_broken_off(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { .. })
+}
+
 fn result(meta: ObjectMeta, bytes: Bytes) -> GetResult {
     let range = 0..bytes.len() as u64;
     let payload = GetResultPayload::Stream(futures::stream::once(async move { Ok(bytes) }).boxed());
@@ -110,11 +139,14 @@ impl ObjectStore for LogCache {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        let Some(small) = prefix.filter(|prefix| is_small(prefix)).cloned() else { return self.inner.list(prefix) };
+        let inner = Arc::clone(&self.inner);
+        whole(move || inner.list(Some(&small)))
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        let (inner, prefix, offset) = (Arc::clone(&self.inner), prefix.cloned(), offset.clone());
+        whole(move || inner.list_with_offset(prefix.as_ref(), &offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {

@@ -53,7 +53,16 @@ impl Objects {
             bytes: meta.size,
             e_tag: meta.e_tag.unwrap_or_default(),
         };
-        Ok(listed.map_err(|e| failure::store(&e, &place))?.into_iter().map(found).collect())
+        let listed = listed.map_err(|e| {
+            let error = failure::store(&e, &place);
+            match error.found() {
+                "there is no such bucket" => {
+                    error.help("correct `files` under [source] of the job, or make the bucket")
+                }
+                _ => error,
+            }
+        });
+        Ok(listed?.into_iter().map(found).collect())
     }
 
     /// A part of an object, if it still is the one that has this ETag.

@@ -4,6 +4,15 @@ use async_trait::async_trait;
 use lakegate_contract::{Contract, Result, TableName};
 use lakegate_lake::Lake;
 
+/// What the catalog shows once it is equal to the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The version.
+    pub version: u64,
+    /// Whether anything had to be changed for it.
+    pub changed: bool,
+}
+
 /// A catalog that query engines read and that is kept equal to the lake.
 ///
 /// The lake's log is the truth. A catalog is told to show the newest version, never "mine": a run that wakes late then
@@ -13,16 +22,16 @@ pub trait Catalog: Send + Sync {
     /// One line for people: which catalog, where.
     fn describe(&self) -> String;
 
-    /// The version of a table that the catalog shows in full; `None` when it does not show the table, or only part of a
-    /// version. It costs one request.
+    /// The version of the lake's table that the catalog shows in full; `None` when it does not show it, only part of a
+    /// version, or something that is not the lake's. It costs one request.
     ///
     /// # Errors
     /// When the catalog cannot be asked.
-    async fn shown_version(&self, table: &TableName) -> Result<Option<u64>>;
+    async fn shown_version(&self, lake: &Lake, table: &TableName) -> Result<Option<u64>>;
 
-    /// Makes the catalog show the newest version of the contract's table, and reads back that it does; returns the version.
+    /// Makes the catalog show the newest version of the contract's table, and reads back that it does.
     ///
     /// # Errors
     /// When the catalog cannot be changed, or somebody else has made something of it that cannot be kept.
-    async fn mirror(&self, lake: &Lake, contract: &Contract) -> Result<u64>;
+    async fn mirror(&self, lake: &Lake, contract: &Contract) -> Result<Mirrored>;
 }

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 use lakegate_contract::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::inputs::InputPlace;
+use crate::inputs::{InputPlace, bucket_of};
 use crate::source::{Bookmark, InputObject};
 use crate::text::digest;
 
@@ -53,6 +53,10 @@ pub(crate) fn unreadable(error: &std::io::Error, name: &str) -> Error {
 /// # Errors
 /// When a part of it is `..`.
 pub fn check_pattern(pattern: &str) -> Result<()> {
+    if bucket_of(pattern).is_some_and(|(bucket, _)| bucket.is_empty() || bucket.contains(['*', '?'])) {
+        return Err(Error::usage(format!("the pattern `{pattern}` names no bucket"))
+            .expected("s3://bucket/prefix/*.gz, with wildcards in the key alone"));
+    }
     if pattern.split('/').any(|part| part == "..") {
         return Err(
             Error::usage(format!("the pattern `{pattern}` leaves the project")).expected("a pattern without `..`")

@@ -19,7 +19,7 @@ pub mod source;
 pub mod testing;
 pub mod text;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Mirrored};
 pub use gate::{BadRowLimit, Gate, GuardMode, RowMode};
 pub use inputs::{InputPlace, Inputs, PinnedFile, WholeFile};
 pub use job::{JobDefinition, JobFile, LoadMode, parse_duration};

@@ -23,6 +23,7 @@ impl ReportResult {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
         let aligned = |text: String, data_type: &DataType| {
+            let text = visible(&text);
             let alignment = if data_type.is_numeric() { CellAlignment::Right } else { CellAlignment::Left };
             Cell::new(text).set_alignment(alignment)
         };
@@ -145,6 +146,18 @@ fn unwritten(error: csv::Error) -> Error {
     }
 }
 
+/// A text without what a terminal would obey: values come from people.
+fn visible(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        match c {
+            '\n' => shown.push('\n'),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+        shown
+    })
+}
+
 fn defused(text: String) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }
@@ -162,7 +175,8 @@ pub(crate) struct Texts<'a> {
     rounded: bool,
 }
 
-const OPTIONS: FormatOptions<'static> = FormatOptions::new();
+/// NULL within a list; as a value of its own it is told before.
+const OPTIONS: FormatOptions<'static> = FormatOptions::new().with_null("null");
 
 impl<'a> Texts<'a> {
     pub(crate) fn new(column: &'a ArrayRef, rounded: bool) -> Result<Self> {
@@ -244,6 +258,11 @@ mod tests {
         │      ┆ 300 ┆   0.00 ┆ 2.0000 ┆ 1970-01-01T00:00:00Z     │
         └──────┴─────┴────────┴────────┴──────────────────────────┘
         ");
+    }
+
+    #[test]
+    fn a_terminal_obeys_no_value() {
+        assert_eq!(visible("a\u{1b}[31mb\u{7}\nc 가"), "a\\u{1b}[31mb\\u{7}\nc 가");
     }
 
     #[test]

@@ -63,7 +63,11 @@ async fn apply(
             Err(error) => failures.push(error),
         }
     }
-    tell(&applied, "nothing to do: the catalog shows the newest versions", global)?;
+    let nothing = match failures.is_empty() {
+        true => "nothing to do: the catalog shows the newest versions",
+        false => "nothing was changed",
+    };
+    tell(&applied, nothing, global)?;
     let Some(last) = failures.pop() else { return Ok(ExitCode::SUCCESS) };
     failures.iter().for_each(|error| output::warn(&errors::render(error)));
     Err(last)

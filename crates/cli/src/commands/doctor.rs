@@ -113,6 +113,10 @@ async fn lake(services: &Services) -> Result<(String, Vec<String>)> {
 
 async fn catalog(project: &Project, services: &Services) -> Result<(String, Vec<String>)> {
     let glue = services.glue(false)?;
+    if !glue.exists().await? {
+        let name = catalog_settings(project)?.database;
+        return Ok((format!("Glue database {name} is not there yet: the first run makes it"), Vec::new()));
+    }
     let mut lagging = Vec::new();
     for contract in project.contracts() {
         let differences = glue.diff(&services.lake, contract, false).await?;

@@ -362,9 +362,14 @@ mod tests {
             "[athena]\noutput = \"bucket\"\n",
             "[aws]\nendpoint = \"localhost:5000\"\n",
             "owner = \"1234\"\n",
+            "kms_key = \"\"\n",
+            "[aws]\nregion = \"\"\n",
             "[connections.a]\nurl = \"${vault:x}\"\n",
         ] {
             assert!(project(&format!("{lake}{bad}")).is_err(), "{bad}");
+        }
+        for bad in ["s3://Bucket/lake", "s3://b", "s3://bucket//lake", "s3://bucket/a/../b"] {
+            assert!(project(&lake.replace("s3://bucket/lake", bad)).is_err(), "{bad}");
         }
         let local = lake.replace("s3://bucket/lake", "lake");
         assert!(project(&format!("{local}[catalog]\ndatabase = \"shop\"\n")).is_err());

@@ -181,7 +181,8 @@ pub(super) fn check(mut document: ProjectDocument, env: Option<&str>) -> Result<
     }
     let (lake, bucket, retain) = check_lake(overrides.lake.unwrap_or(document.lake))?;
     let aws = overrides.aws.unwrap_or(document.aws);
-    check_server(aws.endpoint.as_deref())?;
+    check_server(aws.endpoint.as_deref()).map_err(|e| e.within("[aws]"))?;
+    refuse_empty("[aws]", [("region", &aws.region), ("profile", &aws.profile)])?;
     let catalog = overrides.catalog.or(document.catalog).map(check_catalog).transpose()?;
     if catalog.as_ref().is_some_and(|c| !c.read_only) && !lake.contains("://") && !lake.contains("${") {
         return Err(Error::usage("[catalog] needs a lake in a bucket, and the lake is a folder")
@@ -229,7 +230,9 @@ fn overrides(document: &mut ProjectDocument, env: Option<&str>) -> Result<Overri
 
 fn check_lake(lake: Lake) -> Result<(String, BucketOptions, Duration)> {
     const DEFAULT_RETAIN: Duration = Duration::from_secs(7 * 86_400);
-    check_server(lake.endpoint.as_deref())?;
+    check_server(lake.endpoint.as_deref()).map_err(|e| e.within("[lake]"))?;
+    refuse_empty("[lake]", [("region", &lake.region), ("kms_key", &lake.kms_key)])?;
+    check_bucket(&lake.location)?;
     let retain = lake.retain.as_deref().map(parse_duration).transpose()?.unwrap_or(DEFAULT_RETAIN);
     let foreign = lake.location.split_once("://").is_some_and(|(scheme, _)| scheme != "s3");
     if lake.location.trim().is_empty() || foreign {
@@ -247,6 +250,32 @@ fn check_lake(lake: Lake) -> Result<(String, BucketOptions, Duration)> {
         credentials: None,
     };
     Ok((lake.location, bucket, retain))
+}
+
+fn refuse_empty<'a>(section: &str, values: impl IntoIterator<Item = (&'a str, &'a Option<String>)>) -> Result<()> {
+    match values.into_iter().find(|(_, value)| value.as_deref().is_some_and(|v| v.trim().is_empty())) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::usage(format!("{section} {name} is empty")).expected("a value, or no such line")),
+    }
+}
+
+/// Names of buckets: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+fn check_bucket(location: &str) -> Result<()> {
+    let Some(rest) = location.strip_prefix("s3://").filter(|rest| !rest.contains("${")) else { return Ok(()) };
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    let odd = |part: &str| part.is_empty() || part == "." || part == "..";
+    let bad = |found: &str, expected: &str| {
+        Err(Error::usage(format!("[lake] location = \"{location}\": {found}")).expected(expected.to_owned()))
+    };
+    if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(plain) {
+        return bad("this is no name of a bucket", "3 to 63 lower-case letters, digits, `-` and `.`");
+    }
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    if !prefix.is_empty() && prefix.split('/').any(odd) {
+        return bad("the prefix has an empty part, or `.` or `..` as one", "s3://bucket/prefix");
+    }
+    Ok(())
 }
 
 fn check_server(endpoint: Option<&str>) -> Result<()> {

@@ -12,38 +12,47 @@ impl Attempt<'_> {
     /// Every run makes good what an earlier one could not do in the catalog, whatever becomes of itself.
     pub(super) async fn catch_up(&mut self, tail: Option<&Tail>) -> Result<()> {
         let (Some(catalog), Some(tail)) = (self.context.catalog.clone(), tail) else { return Ok(()) };
-        let table = self.context.contract.table();
+        let (lake, table) = (&self.context.lake, self.context.contract.table());
         let breakers = self.context.breakers.clone();
-        let shown = breakers.call(&catalog.describe(), 1, || catalog.shown_version(table)).await;
-        if shown.map_err(|e| lagging(e, self.context))? == Some(tail.version) {
+        let shown = breakers.call(&catalog.describe(), 1, || catalog.shown_version(lake, table)).await;
+        if shown.map_err(|e| lagging(UNKNOWN, e, self.context))? == Some(tail.version) {
             return Ok(());
         }
-        self.mirror().await?;
-        self.notices.push("the catalog did not show the newest version: it was made equal".to_owned());
+        if self.mirror().await? {
+            self.notices.push("the catalog did not show the newest version: it was made equal".to_owned());
+        }
         Ok(())
     }
 
-    /// Not interruptible: what is published is to be seen.
-    pub(super) async fn mirror(&mut self) -> Result<()> {
-        let Some(catalog) = self.context.catalog.clone() else { return Ok(()) };
+    /// Whether anything had to be changed. Not interruptible: what is published is to be seen.
+    pub(super) async fn mirror(&mut self) -> Result<bool> {
+        let Some(catalog) = self.context.catalog.clone() else { return Ok(false) };
         self.phase(Phase::Mirror);
         let began = Instant::now();
         let (lake, contract) = (&self.context.lake, &self.context.contract);
         let breakers = self.context.breakers.clone();
-        let shown = breakers.call(&catalog.describe(), 1, || catalog.mirror(lake, contract)).await;
+        let mirrored = breakers.call(&catalog.describe(), 1, || catalog.mirror(lake, contract)).await;
         self.record.timings.mirror = milliseconds(began);
-        self.record.catalog_version = Some(shown.map_err(|e| lagging(e, self.context))?);
-        Ok(())
+        let mirrored = mirrored.map_err(|e| lagging(BEHIND, e, self.context))?;
+        self.record.catalog_version = Some(mirrored.version);
+        Ok(mirrored.changed)
     }
 }
 
-fn lagging(cause: Error, context: &JobContext) -> Error {
+const UNKNOWN: &str = "the lake has the data; whether the catalog shows it could not be told";
+const BEHIND: &str = "the lake has the data, the catalog does not show it";
+
+fn lagging(found: &str, cause: Error, context: &JobContext) -> Error {
     let help = match cause.advice() {
         Some(advice) => format!("{advice}; then `lakegate catalog apply`, or the job's next run, makes it equal"),
         None => "the job's next run makes it equal, or `lakegate catalog apply` now".to_owned(),
     };
-    Error::new(Class::CatalogLagging, format!("the lake has the data, the catalog does not show it: {}", cause.found()))
+    let error = Error::new(Class::CatalogLagging, format!("{found}: {}", cause.found()))
         .at(cause.place().map_or_else(|| format!("table {}", context.contract.table()), str::to_owned))
-        .help(help)
-        .caused_by(cause)
+        .help(help);
+    let error = match cause.expectation() {
+        Some(expected) => error.expected(expected),
+        None => error,
+    };
+    if cause.retryable() { error } else { error.lasting() }
 }

@@ -51,8 +51,9 @@ pub(super) fn of(status: &QueryExecutionStatus, id: &str) -> Error {
             Error::usage(format!("the query failed on a value ({code})"))
                 .help(format!("`try_cast` gives NULL where `cast` fails, `nullif(x, 0)` guards a division; {help}"))
         }
-        _ => Error::usage(format!("the query failed while it ran ({code})"))
-            .help(format!("Athena's role may lack access to the bucket, its key or Glue; {help}")),
+        code if code.starts_with("HIVE_") => Error::usage(format!("Athena cannot read the lake ({code})"))
+            .help(format!("your credentials may lack access to the bucket, its key or Glue; {help}")),
+        _ => Error::usage(format!("the query failed ({code})")).help(help),
     }
 }
 

@@ -32,28 +32,31 @@ pub struct Publication {
 }
 
 impl AthenaEngine {
-    /// Makes or updates a view and a named query for each report.
+    /// Makes or updates a view and a named query for each report. `tables` are names that the lake's tables have in the
+    /// catalog, `taken` those of reports that something in it has already. A report that fails holds up no other.
     ///
     /// # Errors
-    /// When a report has the name of a table, or Athena refuses or fails.
+    /// When Athena cannot be asked, or `stop` ends first.
     pub async fn publish(
         &self,
         reports: &[Report],
         tables: &BTreeSet<String>,
+        taken: &BTreeSet<String>,
         stop: impl Future<Output = ()>,
-    ) -> Result<Vec<Publication>> {
-        if let Some(report) = reports.iter().find(|r| tables.contains(r.name.as_str())) {
-            return Err(Error::usage("a view cannot have the name of a table")
-                .at(format!("report {}", report.name))
-                .help("rename the report's file"));
-        }
+    ) -> Result<Vec<(String, Result<Publication>)>> {
         let started = Started::default();
         let work = async {
             let known = self.named_queries().await?;
             let mut published = Vec::new();
             for report in reports {
-                let place = format!("report {} on Athena", report.name);
-                published.push(self.publish_one(report, &known, &started).await.map_err(|e| within(&place, e))?);
+                let name = report.name.as_str();
+                let place = format!("report {name} on Athena");
+                let own = known.contains_key(name);
+                let done = match refused(name, tables, taken.contains(name) && !own) {
+                    Some(error) => Err(error),
+                    None => self.publish_one(report, &known, &started).await,
+                };
+                published.push((name.to_owned(), done.map_err(|e| within(&place, e))));
             }
             Ok(published)
         };
@@ -121,6 +124,17 @@ impl AthenaEngine {
         }
         Ok(queries)
     }
+}
+
+/// Why a view of this name cannot be made. A view without a named query beside it is not one of ours.
+fn refused(name: &str, tables: &BTreeSet<String>, foreign: bool) -> Option<Error> {
+    if tables.contains(name) {
+        return Some(Error::usage("a view cannot have the name of a table").help("rename the report's file"));
+    }
+    foreign.then(|| {
+        Error::usage("the catalog has a table or view of this name that lakegate has not made")
+            .help("rename the report's file, or drop what is there if nobody needs it")
+    })
 }
 
 fn described(report: &Report) -> String {

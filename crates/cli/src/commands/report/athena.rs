@@ -15,7 +15,8 @@ use serde_json::json;
 use super::{find, load, local};
 use crate::arguments::GlobalArguments;
 use crate::cloud::{Services, catalog_settings, interrupted};
-use crate::output;
+use crate::commands::run::most_telling;
+use crate::{errors, output};
 
 /// Differing cells that are shown.
 const SHOWN_CELLS: usize = 20;
@@ -55,29 +56,40 @@ pub async fn publish(project: &Project, names: &[String], global: &GlobalArgumen
         false => names.iter().map(|name| find(project, name)).collect::<Result<_>>()?,
     };
     // Views stand in the catalog.
-    Services::new(project).await?.glue(true)?;
-    let tables: BTreeSet<String> = project.contracts().map(|c| c.table().to_string()).collect();
-    let published = engine(project, true).await?.publish(&reports, &tables, interrupted()).await?;
+    let services = Services::new(project).await?;
+    let glue = services.glue(true)?;
+    let taken = glue.taken(reports.iter().map(|report| report.name.as_str())).await?;
+    let tables: BTreeSet<String> = project.contracts().flat_map(|c| glue.names(c.table())).collect();
+    let published = engine(project, true).await?.publish(&reports, &tables, &taken, interrupted()).await?;
     if global.json {
-        let reports: Vec<_> = published
-            .iter()
-            .map(|p| json!({ "report": p.report, "view": p.view, "created": p.named_query_created, "fixed": p.fixed }))
-            .collect();
-        output::print_json(&json!({ "reports": reports }))?;
-        return Ok(ExitCode::SUCCESS);
+        output::print_json(&json!({ "reports": published.iter().map(publication_json).collect::<Vec<_>>() }))?;
+    } else {
+        output::print(&publication_table(&published))?;
     }
+    let failures = || published.iter().filter_map(|(_, done)| done.as_ref().err());
+    failures().for_each(|error| output::warn(&errors::render(error)));
+    Ok(most_telling(failures()))
+}
+
+fn publication_json((report, done): &(String, Result<Publication>)) -> serde_json::Value {
+    match done {
+        Ok(p) => json!({ "report": report, "view": p.view, "created": p.named_query_created, "fixed": p.fixed }),
+        Err(error) => json!({ "report": report, "error": errors::to_json(error) }),
+    }
+}
+
+fn publication_table(published: &[(String, Result<Publication>)]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["report", "view", "named query"]);
-    for p in &published {
-        table.add_row([
-            p.report.clone(),
-            view(p),
-            if p.named_query_created { "made" } else { "up to date" }.to_owned(),
-        ]);
+    for (report, done) in published {
+        let (view, query) = match done {
+            Ok(p) => (view(p), if p.named_query_created { "made" } else { "up to date" }),
+            Err(_) => ("failed".to_owned(), ""),
+        };
+        table.add_row([report.clone(), view, query.to_owned()]);
     }
-    output::print(&table.to_string())?;
-    Ok(ExitCode::SUCCESS)
+    table.to_string()
 }
 
 fn view(publication: &Publication) -> String {
