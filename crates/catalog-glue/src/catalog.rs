@@ -343,17 +343,13 @@ async fn unmark(database: &Database, desired: &Desired, before: Option<String>, 
     let gone = || Failed::Differs(Error::unavailable("the table was removed from the catalog in the meantime"));
     let known = database.table(&desired.table.name).await?.ok_or_else(gone)?;
     let current = Current { database: true, table: Some(wire::table(&known)), partitions: desired.partitions.clone() };
-    let overtaken = version_shown(&current) != before;
-    let mut target = match overtaken {
-        true => wire::table(&known),
-        false => plan(desired.clone(), &current, true)?.target,
-    };
-    target.parameters.remove(&marker(writer));
-    database.update_table(&target, &known).await?;
-    match overtaken {
-        true => Err(Failed::Differs(Error::unavailable("another run has changed the table in the meantime"))),
-        false => Ok(()),
+    if version_shown(&current) != before {
+        // The marker stays until all has been compared anew: these partitions may have gone over newer ones.
+        return Err(Failed::Differs(Error::unavailable("another run has changed the table in the meantime")));
     }
+    let mut target = plan(desired.clone(), &current, true)?.target;
+    target.parameters.remove(&marker(writer));
+    database.update_table(&target, &known).await
 }
 
 /// Reads the partitions back: an answer of success is not yet the catalog's state.

@@ -293,8 +293,13 @@ impl Lake {
         let key = self.intent_key(table, sequence)?;
         let version = self.claim(table, &key, &text, staged.run).await?;
         own.set(Some(Written { key, text, version }));
-        let newest = self.tail(table).await?.and_then(|tail| tail.run).map(|run| run.sequence);
-        if newest.is_some_and(|newest| newest >= sequence) {
+        let taken = match self.tail(table).await?.map(|tail| tail.run) {
+            Some(Some(run)) => run.sequence,
+            // Another program's commit is the newest: how far ours have come, the whole log says.
+            Some(None) => self.head(table).await?.map_or(0, |head| head.sequence),
+            None => 0,
+        };
+        if taken >= sequence {
             own.set(None);
             self.clear_append(table, staged.run).await?;
             return Err(overtaken(table));
@@ -325,9 +330,26 @@ impl Lake {
             let mode = PutMode::Update(written.version.clone());
             match self.store().put_opts(&written.key, written.text.clone().into(), mode.into()).await {
                 Ok(put) => own.set(Some(Written { version: put.into(), ..written })),
-                // Somebody took this run for dead: the commit will say so.
-                Err(error) => tracing::info!(%error, "the intent could not be noted again"),
+                // A reply may have been lost; or somebody took this run for dead, and the commit will say so.
+                Err(error) => {
+                    tracing::info!(%error, "the intent could not be noted again");
+                    own.set(self.still_noted(&written).await);
+                }
             }
+        }
+    }
+
+    /// The intent with the version that it has now; as it was when that cannot be told, and `None` when it is gone.
+    async fn still_noted(&self, written: &Written) -> Option<Written> {
+        let read = async {
+            let found = self.store().get(&written.key).await?;
+            let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+            Ok::<_, object_store::Error>((version, found.bytes().await?))
+        };
+        match read.await {
+            Ok((version, text)) if text == written.text.as_bytes() => Some(Written { version, ..written.clone() }),
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => None,
+            Err(_) => Some(written.clone()),
         }
     }
 

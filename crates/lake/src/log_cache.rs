@@ -71,12 +71,15 @@ fn whole(
     list: impl Fn() -> BoxStream<'static, Result<ObjectMeta>> + Send + 'static,
 ) -> BoxStream<'static, Result<ObjectMeta>> {
     const ATTEMPTS: u32 = 4;
+    /// What takes longer has failed in the client's own attempts.
+    const SOON: std::time::Duration = std::time::Duration::from_secs(5);
     let listed = async move {
+        let began = std::time::Instant::now();
         let mut attempt = 1;
         loop {
             let entries: Result<Vec<ObjectMeta>> = list().try_collect().await;
             match entries {
-                Err(error) if attempt < ATTEMPTS && is_broken_off(&error) => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && began.elapsed() < SOON && is_broken_off(&error) => attempt += 1,
                 Err(error) => return vec![Err(error)],
                 Ok(entries) => return entries.into_iter().map(Ok).collect::<Vec<_>>(),
             }
@@ -87,7 +90,8 @@ fn whole(
 }
 
 fn is_broken_off(error: &object_store::Error) -> bool {
-    matches!(error, object_store::Error::Generic { .. })
+    let refused = |text: &str| text.contains("AccessDenied") || text.contains("NoSuchBucket") || text.contains("403");
+    matches!(error, object_store::Error::Generic { .. }) && !refused(&error.to_string())
 }
 
 fn result(meta: ObjectMeta, bytes: Bytes) -> GetResult {

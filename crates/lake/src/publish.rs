@@ -169,7 +169,13 @@ fn was_refused(error: &DeltaTableError) -> bool {
     let store = match error {
         DeltaTableError::ObjectStore { source } => source,
         DeltaTableError::Transaction { source: TransactionError::ObjectStore { source } } => source,
-        DeltaTableError::Transaction { source: TransactionError::LogStoreError { .. } } => return false,
+        DeltaTableError::VersionAlreadyExists(_)
+        | DeltaTableError::Transaction {
+            source:
+                TransactionError::LogStoreError { .. }
+                | TransactionError::MaxCommitAttempts(_)
+                | TransactionError::VersionAlreadyExists(_),
+        } => return false,
         _ => return true,
     };
     matches!(

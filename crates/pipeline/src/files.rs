@@ -150,7 +150,9 @@ pub fn new_files(
         .map(|(name, known)| ((known.digest.clone(), meaning(name)), name.clone()))
         .collect();
     let (mut unread, mut notices, mut identity) = (Vec::new(), Vec::new(), Vec::new());
-    for file in files {
+    // Those that are known first: a new file may be a copy of what one of them is now.
+    let (of_known, new): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| known.contains_key(&file.object.name));
+    for file in of_known.into_iter().chain(new) {
         let (name, version) = (&file.object.name, &file.object.version);
         if known.get(name).is_some_and(|k| k.version == *version) {
             continue;
@@ -164,7 +166,8 @@ pub fn new_files(
             // Uploaded again, in other parts or under another key of KMS.
             Some(same) if same.content.is_some() && same.content == hash_if_object(&file, &hash_object)? => {
                 same.version = version.clone();
-                same.digest = content;
+                same.digest = content.clone();
+                holders.insert((content, meaning(name)), name.clone());
                 continue;
             }
             Some(other) if !other.copy => return Err(changed(name)),
@@ -192,12 +195,16 @@ pub fn new_files(
     })
 }
 
-/// The bookmark with what was learnt by reading: `hashes` has BLAKE3 of objects, by name.
-pub(crate) fn with_hashes(bookmark: Bookmark, hashes: &HashMap<String, String>) -> Result<Bookmark> {
+/// BLAKE3 of objects, by name and version.
+pub(crate) type Hashes = HashMap<(String, String), String>;
+
+/// The bookmark with what was learnt by reading.
+pub(crate) fn with_hashes(bookmark: Bookmark, hashes: &Hashes) -> Result<Bookmark> {
     let mut known: BTreeMap<String, Known> =
         serde_json::from_value(bookmark.0).map_err(|_| Error::bug("the bookmark of this run is not one of files"))?;
     for (name, known) in &mut known {
-        known.content = hashes.get(name).cloned().or(known.content.take());
+        let read = hashes.get(&(name.clone(), known.version.clone()));
+        known.content = read.cloned().or(known.content.take());
     }
     serde_json::to_value(known).map(Bookmark).map_err(|e| Error::bug("a bookmark cannot be stored").caused_by(e))
 }
@@ -324,10 +331,12 @@ mod tests {
     fn an_object_that_was_uploaded_again_is_known_by_what_it_holds() {
         let hash = |file: &InputFile| Ok(format!("content of {}", file.object.name));
         let first = super::new_files(None, vec![object("a", "etag-1")], |_| None, hash).unwrap();
-        let read = HashMap::from([("a".to_owned(), "content of a".to_owned())]);
+        let read = HashMap::from([(("a".to_owned(), "etag-1".to_owned()), "content of a".to_owned())]);
         let bookmark = with_hashes(first.bookmark, &read).unwrap();
         let again = super::new_files(Some(&bookmark), vec![object("a", "etag-2")], |_| None, hash).unwrap();
         assert!(again.files.is_empty());
+        let both = vec![object("0", "etag-2"), object("a", "etag-2")];
+        assert!(super::new_files(Some(&bookmark), both, |_| None, hash).unwrap().files.is_empty(), "a copy of it");
         let other = |_: &InputFile| Ok("other".to_owned());
         assert!(super::new_files(Some(&again.bookmark), vec![object("a", "etag-3")], |_| None, other).is_err());
         let settled = super::new_files(Some(&again.bookmark), vec![object("a", "etag-2")], |_| None, other).unwrap();

@@ -1,6 +1,6 @@
 //! Files that a source reads: of the project's folder, or objects of a bucket. What was listed is what is read, or an error.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use crate::files::{self, InputFile, NewFiles};
+use crate::files::{self, Hashes, InputFile, NewFiles};
 use crate::source::{Bookmark, InputObject};
 
 /// Bytes of an object that are asked for at once.
@@ -32,8 +32,8 @@ struct Shared {
     options: BucketOptions,
     buckets: Mutex<BTreeMap<String, Objects>>,
     fetcher: OnceLock<Fetcher>,
-    /// BLAKE3 of the objects that were read to their end, by name.
-    hashes: Arc<Mutex<HashMap<String, String>>>,
+    /// BLAKE3 of the objects that were read to their end, by name and version.
+    hashes: Arc<Mutex<Hashes>>,
 }
 
 /// Fetches for threads that block while they wait: on threads of its own, since those of the process may all be waiting.
@@ -217,8 +217,13 @@ impl Inputs {
             }
         });
         let hashes = Arc::clone(&self.0.hashes);
-        let name = file.object.name.clone();
-        Ok(ObjectReader { chunks, current: Bytes::new(), left: size, hash: blake3::Hasher::new(), name, hashes })
+        let object = (file.object.name.clone(), file.object.version.clone());
+        let reader =
+            ObjectReader { chunks, current: Bytes::new(), left: size, hash: blake3::Hasher::new(), object, hashes };
+        if size == 0 {
+            reader.note_hash();
+        }
+        Ok(reader)
     }
 
     fn bucket(&self, name: &str) -> Result<Objects> {
@@ -266,8 +271,15 @@ struct ObjectReader {
     current: Bytes,
     left: u64,
     hash: blake3::Hasher,
-    name: String,
-    hashes: Arc<Mutex<HashMap<String, String>>>,
+    object: (String, String),
+    hashes: Arc<Mutex<Hashes>>,
+}
+
+impl ObjectReader {
+    fn note_hash(&self) {
+        let hash = self.hash.finalize().to_hex().to_string();
+        self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(self.object.clone(), hash);
+    }
 }
 
 impl Read for ObjectReader {
@@ -280,8 +292,7 @@ impl Read for ObjectReader {
             self.left = self.left.saturating_sub(self.current.len() as u64);
             self.hash.update(&self.current);
             if self.left == 0 {
-                let hash = self.hash.finalize().to_hex().to_string();
-                self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name.clone(), hash);
+                self.note_hash();
             }
         }
         let count = buffer.len().min(self.current.len());

@@ -58,17 +58,16 @@ pub fn compare(left: &ReportResult, right: &ReportResult) -> Result<Comparison> 
     let (left_names, right_names) = (names(left), names(right));
     let width = left_names.len().max(right_names.len());
     let columns: Vec<usize> = (0..width).filter(|i| left_names.get(*i) != right_names.get(*i)).map(|i| i + 1).collect();
-    // `1.10` is a number or a version: only where both engines say that it is a number, it counts as one.
-    let numeric: Vec<bool> =
-        left.schema.fields().iter().zip(right.schema.fields()).map(|(l, r)| is_number(l) && is_number(r)).collect();
-    let (mut left_rows, mut right_rows) = (rows(&left.batches, &numeric)?, rows(&right.batches, &numeric)?);
+    let kinds: Vec<Kind> =
+        left.schema.fields().iter().zip(right.schema.fields()).map(|(l, r)| Kind::of(l, r)).collect();
+    let (mut left_rows, mut right_rows) = (rows(&left.batches, &kinds)?, rows(&right.batches, &kinds)?);
     let counts = (left_rows.len(), right_rows.len());
-    let mut cells = differing(&left_rows, &right_rows, &left_names, &numeric);
+    let mut cells = differing(&left_rows, &right_rows, &left_names, &kinds);
     let mut reordered = false;
     if !cells.is_empty() && counts.0 == counts.1 {
         left_rows.sort();
         right_rows.sort();
-        let sorted = differing(&left_rows, &right_rows, &left_names, &numeric);
+        let sorted = differing(&left_rows, &right_rows, &left_names, &kinds);
         if sorted.is_empty() {
             (reordered, cells) = (true, sorted);
         }
@@ -76,18 +75,38 @@ pub fn compare(left: &ReportResult, right: &ReportResult) -> Result<Comparison> 
     Ok(Comparison { rows: counts, columns, reordered, cells })
 }
 
-fn is_number(field: &FieldRef) -> bool {
-    field.data_type().is_numeric()
+/// How the values of a column are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// As they are: `1.10` may be a version.
+    Text,
+    /// As numbers, to the last digit.
+    Exact,
+    /// As numbers that an engine has rounded.
+    Rounded,
 }
 
-fn rows(batches: &[RecordBatch], numeric: &[bool]) -> Result<Rows> {
+impl Kind {
+    fn of(left: &FieldRef, right: &FieldRef) -> Self {
+        let types = [left.data_type(), right.data_type()];
+        match types.iter().all(|t| t.is_numeric()) {
+            false => Kind::Text,
+            true if types.iter().any(|t| t.is_floating()) => Kind::Rounded,
+            true => Kind::Exact,
+        }
+    }
+}
+
+fn rows(batches: &[RecordBatch], kinds: &[Kind]) -> Result<Rows> {
     let mut rows = Vec::new();
     for batch in batches {
         let columns = batch.columns().iter().map(in_microseconds).collect::<Result<Vec<_>>>()?;
         let columns = columns.iter().map(|c| Texts::new(c, false)).collect::<Result<Vec<_>>>()?;
         rows.extend((0..batch.num_rows()).map(|row| {
-            let texts = columns.iter().zip(numeric.iter().chain(std::iter::repeat(&false)));
-            texts.map(|(c, number)| c.text(row).map(|text| if *number { canonical(text) } else { text })).collect()
+            let texts = columns.iter().zip(kinds.iter().chain(std::iter::repeat(&Kind::Text)));
+            texts
+                .map(|(c, kind)| c.text(row).map(|text| if *kind == Kind::Text { text } else { canonical(text) }))
+                .collect()
         }));
     }
     Ok(rows)
@@ -109,12 +128,12 @@ fn canonical(text: String) -> String {
     if short == "-0" { "0".to_owned() } else { short }
 }
 
-fn differing(left: &Rows, right: &Rows, names: &[String], numeric: &[bool]) -> Vec<Cell> {
+fn differing(left: &Rows, right: &Rows, names: &[String], kinds: &[Kind]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (row, (a, b)) in left.iter().zip(right).enumerate() {
         for column in 0..a.len().max(b.len()) {
             let (x, y) = (a.get(column).cloned().flatten(), b.get(column).cloned().flatten());
-            if !same(x.as_deref(), y.as_deref(), numeric.get(column) == Some(&true)) {
+            if !same(x.as_deref(), y.as_deref(), kinds.get(column).copied().unwrap_or(Kind::Text)) {
                 let column = names.get(column).cloned().unwrap_or_else(|| format!("column {}", column + 1));
                 cells.push(Cell { row: row + 1, column, left: x, right: y });
             }
@@ -123,25 +142,13 @@ fn differing(left: &Rows, right: &Rows, names: &[String], numeric: &[bool]) -> V
     cells
 }
 
-fn same(left: Option<&str>, right: Option<&str>, numeric: bool) -> bool {
-    if left == right || !numeric {
+fn same(left: Option<&str>, right: Option<&str>, kind: Kind) -> bool {
+    if left == right || kind != Kind::Rounded {
         return left == right;
     }
-    let (Some(left), Some(right)) = (left, right) else { return false };
-    match (left.parse::<f64>(), right.parse::<f64>()) {
-        // Whole numbers and decimals are exact: only where one of them has an engine's rounding may they differ.
-        (Ok(a), Ok(b)) if is_rounded(left) || is_rounded(right) => {
-            (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()) || (a.is_nan() && b.is_nan())
-        }
-        _ => false,
-    }
-}
-
-/// Whether a text looks like a floating-point number in full: an exponent, or more digits than a sum of money has.
-fn is_rounded(text: &str) -> bool {
-    const MONEY_DIGITS: usize = 6;
-    let fraction = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    fraction > MONEY_DIGITS || text.contains(['e', 'E']) || text.eq_ignore_ascii_case("nan")
+    let numbers = |text: Option<&str>| text.and_then(|text| text.parse::<f64>().ok());
+    let (Some(a), Some(b)) = (numbers(left), numbers(right)) else { return false };
+    (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()) || (a.is_nan() && b.is_nan())
 }
 
 impl Comparison {
@@ -230,6 +237,9 @@ mod tests {
         let floats = |value: f64| result(vec![("x", Arc::new(Float64Array::from(vec![value])))]);
         assert!(compare(&floats(1.0 / 3.0), &floats(1.0 / 3.0 + 1e-16)).unwrap().is_equal());
         assert!(!compare(&floats(0.333_333_33), &floats(0.333_334_33)).unwrap().is_equal());
+        assert!(compare(&floats(12_345_678_901.123_455), &floats(12_345_678_901.123_457)).unwrap().is_equal());
+        let long = |value| result(vec![("x", decimals(vec![value], 8))]);
+        assert!(!compare(&long(12_345_678_901_212_345_678), &long(12_345_678_901_212_345_679)).unwrap().is_equal());
         let money = |value| result(vec![("x", decimals(vec![value], 2))]);
         assert!(!compare(&money(100_000_000_000_000_001), &money(100_000_000_000_000_002)).unwrap().is_equal());
     }

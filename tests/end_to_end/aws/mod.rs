@@ -46,7 +46,9 @@ impl Cloud {
     fn of(project: impl FnOnce() -> TempDir) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let (endpoint, python) = (needs("LAKEGATE_TEST_AWS")?, python()?);
-        let number = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        // Process numbers come again, and a stand-in may outlive many of them.
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+        let number = format!("{}-{now}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let (bucket, database) = (format!("lake-{number}"), format!("shop_{}", number.replace('-', "_")));
         let cloud = Self { project: project(), standin: Standin::new(endpoint), python, bucket, database };
         let file = cloud.path().join("lakegate.toml");

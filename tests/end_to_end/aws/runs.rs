@@ -119,6 +119,31 @@ fn what_a_late_writer_has_left_is_put_right_by_a_run_with_nothing_to_do() {
     assert!(shows(3));
 }
 
+/// A late writer that sees that it was late, and cannot put it right itself.
+#[test]
+fn what_a_late_writer_cannot_put_right_itself_the_next_run_does() {
+    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+    cloud.run(&["run", "entries"]).expect_code(0);
+    ledger::set_load(cloud.path(), 2);
+    let rule = cloud.standin.rule(on(&cloud.database, "BatchUpdatePartition", "hold_before"));
+    let mut late = cloud.start(&["run", "entries"]);
+    assert!(rule.wait(|| late.try_wait().unwrap().is_some()), "never asked");
+    ledger::set_load(cloud.path(), 3);
+    cloud.run(&["run", "entries"]).expect_code(0);
+    let mut denied = on(&cloud.database, "UpdateTable", "status");
+    denied["error"] = json!("AccessDeniedException");
+    denied["times"] = json!(-1);
+    let denied = cloud.standin.rule(denied);
+    rule.release();
+    ended(late).expect_code(7);
+    drop(denied);
+    let shows = |load: u32| cloud.through_catalog("entries", "load").values().all(|p| *p == json!([2, [load]]));
+    assert!(shows(2), "the late writer's partitions stand");
+    let outcome = cloud.run(&["run", "entries"]).expect_code(0);
+    assert!(outcome.stdout.contains("unchanged") && outcome.stderr.contains("made equal"), "{}", outcome.stderr);
+    assert!(shows(3));
+}
+
 /// While one append puts files in place, another waits: readers never see the files of both.
 #[test]
 fn of_two_appends_one_waits_for_the_other() {

@@ -1,5 +1,6 @@
 //! A query from its start to its end.
 
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,12 +45,19 @@ impl AthenaEngine {
         started: &Started,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        let mut work = pin!(work);
+        let interrupted = || Error::new(Class::Interrupted, "the report was interrupted");
         let failed = tokio::select! {
-            result = work => match result {
+            result = &mut work => match result {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             },
-            () = stop => Error::new(Class::Interrupted, "the report was interrupted"),
+            () = stop => {
+                // A query that is being started has no id yet by which it could be stopped.
+                let known = async { while started.get().is_none() { tokio::time::sleep(FIRST_LOOK).await } };
+                let _ = tokio::time::timeout(STOPPING, async { tokio::select! { _ = &mut work => {}, () = known => {} } }).await;
+                interrupted()
+            }
         };
         let Some(id) = started.get() else { return Err(failed) };
         let call = self.client.stop_query_execution().query_execution_id(&id).send();

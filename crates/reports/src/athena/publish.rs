@@ -72,12 +72,13 @@ impl AthenaEngine {
         let fixed: Vec<String> =
             report.parameters.iter().filter(|p| p.default.is_some()).map(|p| p.name.clone()).collect();
         let view = fixed.len() == report.parameters.len();
+        // The named query first: it is how a view is known for ours the next time.
+        let named_query_created = self.publish_query(report, known.get(report.name.as_str())).await?;
         if view {
             let sql = report.bind(&BTreeMap::new())?;
             let statement = Statement::plain(format!("CREATE OR REPLACE VIEW \"{}\" AS\n{sql}", report.name));
             self.execute(&statement, None, started).await?;
         }
-        let named_query_created = self.publish_query(report, known.get(report.name.as_str())).await?;
         Ok(Publication { report: report.name.to_string(), view, named_query_created, fixed })
     }
 
