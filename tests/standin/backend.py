@@ -6,6 +6,7 @@ that moto's conditional writes have one winner must not depend on how its thread
 
 import http.client
 import json
+import sys
 import threading
 import zlib
 
@@ -14,6 +15,9 @@ from wire import Reply, Request, s3_error
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection", "expect",
               "content-length"}
 READS = ("GET", "HEAD", "OPTIONS")
+# Seconds: less than a client waits for one attempt.
+PATIENCE = 8
+LAST_PATIENCE = 60
 
 
 class Backend:
@@ -44,8 +48,16 @@ class Backend:
         return s3_error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
 
     def _send(self, request):
+        """moto answers within milliseconds; on a busy machine a connection to it was seen to be never served."""
+        try:
+            return self._send_once(request, PATIENCE)
+        except TimeoutError:
+            print(f"moto did not answer {request.method} {request.path}: asked again", file=sys.stderr, flush=True)
+            return self._send_once(request, LAST_PATIENCE)
+
+    def _send_once(self, request, timeout):
         with self._few:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
             try:
                 connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
                 for name, value in request.headers:
