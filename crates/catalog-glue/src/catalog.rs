@@ -59,6 +59,11 @@ impl GlueCatalog {
         Self { aws, settings }
     }
 
+    /// What the project says of it.
+    pub fn settings(&self) -> &CatalogSettings {
+        &self.settings
+    }
+
     /// What would have to change for the catalog to show the newest version of a table, for each of its catalog tables. Changes
     /// nothing. With `adopt`, a table that is of another lake would become ours.
     ///

@@ -119,7 +119,7 @@ impl Database {
     /// Makes the database; one that is there already is fine.
     pub(crate) async fn create(&self, description: &str) -> Answer<()> {
         let input = types::DatabaseInput::builder().name(&self.name).description(description).build();
-        let input = input.map_err(|e| Error::bug("a database cannot be put into Glue's words").caused_by(e))?;
+        let input = input.map_err(wire::unwritable("a database"))?;
         match self.client.create_database().database_input(input).send().await.map_err(failed("CreateDatabase")) {
             Err(failed) if failed.kind() == Some(FailureKind::Exists) => Ok(()),
             other => other.map(drop),
@@ -251,7 +251,7 @@ impl Database {
                         .set_partition_value_list(Some(partition.values.clone()))
                         .partition_input(input?)
                         .build()
-                        .map_err(|e| Error::bug("a partition cannot be put into Glue's words").caused_by(e))
+                        .map_err(wire::unwritable("a partition"))
                 });
                 let call = self.client.batch_update_partition().database_name(&self.name).table_name(&table.name);
                 let call = call.set_entries(Some(entries.collect::<Result<_>>()?));
@@ -263,7 +263,7 @@ impl Database {
                     types::PartitionValueList::builder()
                         .set_values(Some(p.values.clone()))
                         .build()
-                        .map_err(|e| Error::bug("a partition cannot be put into Glue's words").caused_by(e))
+                        .map_err(wire::unwritable("a partition"))
                 });
                 let call = self.client.batch_delete_partition().database_name(&self.name).table_name(&table.name);
                 let call = call.set_partitions_to_delete(Some(lists.collect::<Result<_>>()?));

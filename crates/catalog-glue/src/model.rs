@@ -63,9 +63,7 @@ impl Table {
         }
         self.parameters.get(VERSION)?.parse().ok()
     }
-}
 
-impl Table {
     /// Whoever is at work on the partitions.
     pub(crate) fn markers(&self) -> impl Iterator<Item = &String> {
         self.parameters.keys().filter(|name| name.starts_with(PENDING))

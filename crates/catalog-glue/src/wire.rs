@@ -70,9 +70,14 @@ pub(crate) fn partition(partition: &types::Partition) -> Partition {
     }
 }
 
+/// The error of a part that the API requires and that is missing.
+pub(crate) fn unwritable(what: &'static str) -> impl Fn(BuildError) -> Error + Copy {
+    move |e| Error::bug(format!("{what} cannot be put into Glue's words")).caused_by(e)
+}
+
 /// The whole of what an update writes: Glue forgets what is left out, so parts that are not ours come from what is there.
 pub(crate) fn table_input(target: &Table, known: Option<&types::Table>) -> Result<types::TableInput, Error> {
-    let built = |e: BuildError| Error::bug("a table cannot be put into Glue's words").caused_by(e);
+    let built = unwritable("a table");
     let storage = storage(target, &target.location, known.and_then(types::Table::storage_descriptor)).map_err(built)?;
     types::TableInput::builder()
         .name(&target.name)
@@ -89,7 +94,7 @@ pub(crate) fn table_input(target: &Table, known: Option<&types::Table>) -> Resul
 
 /// A partition as Glue takes it: it repeats how the table's files are read.
 pub(crate) fn partition_input(table: &Table, partition: &Partition) -> Result<types::PartitionInput, Error> {
-    let built = |e: BuildError| Error::bug("a partition cannot be put into Glue's words").caused_by(e);
+    let built = unwritable("a partition");
     Ok(types::PartitionInput::builder()
         .set_values(Some(partition.values.clone()))
         .storage_descriptor(storage(table, &partition.location, None).map_err(built)?)

@@ -7,8 +7,9 @@ use lakegate_aws::{Aws, AwsOptions, AwsSecrets, SecretReference};
 use lakegate_catalog_glue::GlueCatalog;
 use lakegate_contract::{Error, Result};
 use lakegate_lake::{BucketOptions, Lake};
-use lakegate_pipeline::{Breakers, Catalog, CatalogSettings, Inputs, Project, SecretStore};
+use lakegate_pipeline::{Breakers, Catalog, Inputs, Project, SecretStore};
 use lakegate_redaction::Secret;
+use lakegate_reports::{AthenaEngine, AthenaOptions};
 
 /// The services of a project. None of them is asked before it is used, and a project of folders needs none.
 pub struct Services {
@@ -23,7 +24,6 @@ pub struct Services {
     /// Breakers that all jobs share.
     pub breakers: Breakers,
     glue: Option<GlueCatalog>,
-    read_only: bool,
 }
 
 impl Services {
@@ -41,27 +41,20 @@ impl Services {
             // That of the environment, of a profile, or of the machine.
             options.region = Some(aws.region().await?);
         }
-        let settings = project.catalog()?;
-        let lake = Lake::open_with(&location, &options)?;
-        if lake.folder().is_some() && settings.as_ref().is_some_and(|settings| !settings.read_only) {
-            return Err(Error::usage("[catalog] needs a lake in a bucket, and the lake is a folder")
-                .at(lake.location())
-                .expected("location = \"s3://bucket/prefix\" under [lake]"));
-        }
+        let glue = project.catalog()?.map(|settings| GlueCatalog::new(aws.clone(), settings));
         Ok(Self {
             inputs: Inputs::new(project.root.clone(), input_options(&options)),
-            lake,
+            lake: Lake::open_with(&location, &options)?,
             secrets: Secrets(AwsSecrets::new(aws.clone())),
-            aws: aws.clone(),
+            aws,
             breakers: Breakers::default(),
-            read_only: settings.as_ref().is_some_and(|settings| settings.read_only),
-            glue: settings.map(|settings| GlueCatalog::new(aws.clone(), settings)),
+            glue,
         })
     }
 
     /// The catalog that runs keep equal to the lake; none when there is none, or it is not ours to write.
     pub fn catalog(&self) -> Option<Arc<dyn Catalog>> {
-        let glue = self.glue.clone().filter(|_| !self.read_only)?;
+        let glue = self.glue.clone().filter(|glue| !glue.settings().read_only)?;
         Some(Arc::new(glue))
     }
 
@@ -70,32 +63,38 @@ impl Services {
     /// # Errors
     /// When the project has none, or, with `to_write`, may not write it.
     pub fn glue(&self, to_write: bool) -> Result<&GlueCatalog> {
-        let glue = self.glue.as_ref().ok_or_else(no_catalog)?;
-        if to_write && self.read_only {
+        let glue = self.glue.as_ref().ok_or_else(|| {
+            Error::usage("the project has no catalog").expected(
+                "[catalog] with database = \"…\" in lakegate.toml, or under the environment: [env.prod.catalog]",
+            )
+        })?;
+        if to_write && glue.settings().read_only {
             return Err(Error::usage("the catalog is read-only for this project")
                 .expected("mode = \"write\" under [catalog]")
                 .help("`lakegate catalog diff` says what would change"));
         }
         Ok(glue)
     }
+
+    /// Athena, over the catalog. `may_reuse`: an earlier result will do, where the project says so.
+    ///
+    /// # Errors
+    /// When the project has no catalog, or no region is known.
+    pub async fn athena(&self, project: &Project, may_reuse: bool) -> Result<AthenaEngine> {
+        let (catalog, athena) = (self.glue(false)?.settings(), project.athena()?);
+        let options = AthenaOptions {
+            database: catalog.database.clone(),
+            work_group: athena.work_group,
+            output: athena.output,
+            reuse: athena.reuse.filter(|_| may_reuse),
+        };
+        AthenaEngine::new(&self.aws, options).await
+    }
 }
 
 /// Buckets that sources read are reached as the lake's is; whose they are and under which key, nobody says.
 fn input_options(lake: &BucketOptions) -> BucketOptions {
     BucketOptions { kms_key: None, owner: None, ..lake.clone() }
-}
-
-/// The settings of the catalog.
-///
-/// # Errors
-/// When the project has none.
-pub fn catalog_settings(project: &Project) -> Result<CatalogSettings> {
-    project.catalog()?.ok_or_else(no_catalog)
-}
-
-fn no_catalog() -> Error {
-    Error::usage("the project has no catalog")
-        .expected("[catalog] with database = \"…\" in lakegate.toml, or under the environment: [env.prod.catalog]")
 }
 
 /// Ends when the user or the system asks the process to stop.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lakegate_contract::{Contract, Error, Result, suggest};
+use lakegate_contract::{Contract, Error, Result};
 use lakegate_pipeline::files::check_pattern;
 use lakegate_pipeline::{Inputs, JobFile, Project, SecretStore, Source, SourceEnvironment};
 use lakegate_source_clicks::{ClicksConfig, ClicksSource};
@@ -65,7 +65,10 @@ async fn environment(
 ) -> Result<SourceEnvironment> {
     let mut connections = BTreeMap::new();
     if let Some(name) = connection {
-        let url = project.connection(name, secrets).await?.ok_or_else(|| unknown_connection(project, name))?;
+        let url = project
+            .connection(name, secrets)
+            .await?
+            .ok_or_else(|| undeclared("connection", name, &project.declared().connections))?;
         connections.insert(name.to_owned(), url);
     }
     Ok(SourceEnvironment {
@@ -77,21 +80,16 @@ async fn environment(
     })
 }
 
-fn unknown_connection(project: &Project, name: &str) -> Error {
-    let error = Error::usage(format!("there is no connection `{name}`"))
-        .expected(format!("[connections.{name}] in lakegate.toml"));
-    match suggest(name, project.declared().connections) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    }
+/// What `lakegate.toml` does not declare under `[connections]` or `[keys]`, though something names it.
+pub fn undeclared(what: &str, name: &str, known: &[&str]) -> Error {
+    Error::usage(format!("there is no {what} `{name}`"))
+        .expected(format!("[{what}s.{name}] in lakegate.toml"))
+        .suggesting(name, known.iter().copied())
 }
 
 fn unknown_kind(job: &JobFile, kind: &str) -> Error {
     let error = Error::usage(format!("`{kind}` is not a kind of source"))
         .at(job.kind_place())
         .expected(format!("one of {}", KINDS.join(", ")));
-    match suggest(kind, KINDS) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    }
+    error.suggesting(kind, KINDS)
 }

@@ -7,9 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use serde::Deserialize;
 
 use crate::document::{Located, load_document, parse_document};
-use crate::{
-    ColumnName, DataType, Detector, Error, PartitionField, PartitionTransform, Result, TableName, Treatment, suggest,
-};
+use crate::{ColumnName, DataType, Detector, Error, PartitionField, PartitionTransform, Result, TableName, Treatment};
 
 /// What a run does about a column that the source has and the contract does not name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -260,10 +258,7 @@ fn published<'a>(name: &str, columns: &'a [Column]) -> Result<&'a Column> {
     let names = || columns.iter().filter(|c| c.is_published()).map(|c| c.name.as_str());
     let listed = names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     let error = Error::usage(format!("there is no column `{name}`")).expected(format!("one of {listed}"));
-    Err(match suggest(name, names()) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    })
+    Err(error.suggesting(name, names()))
 }
 
 fn check_key(key: &[Located<String>], columns: &[Column], text: &str, file: &str) -> Result<Vec<ColumnName>> {

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::suggest;
+
 /// Shorthand for results that carry an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -143,6 +145,15 @@ impl Error {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
         self
+    }
+
+    /// Says which of the valid names was meant, if one is near enough to what was found; otherwise the advice stays as it is.
+    #[must_use]
+    pub fn suggesting<'a>(self, found: &str, valid: impl IntoIterator<Item = &'a str>) -> Self {
+        match suggest(found, valid) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => self,
+        }
     }
 
     /// Keeps the cause. Its text is shown with the chain, so it must not quote row values.

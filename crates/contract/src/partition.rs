@@ -119,10 +119,7 @@ impl PartitionField {
                 let named = PartitionTransform::NAMED.iter().find(|(name, _)| *name == function.trim());
                 let (_, transform) = named.ok_or_else(|| {
                     let error = bad(&format!("`{}` is not a partition function", function.trim()));
-                    match crate::suggest(function.trim(), PartitionTransform::NAMED.map(|(name, _)| name)) {
-                        Some(near) => error.help(format!("did you mean `{near}`?")),
-                        None => error,
-                    }
+                    error.suggesting(function.trim(), PartitionTransform::NAMED.map(|(name, _)| name))
                 })?;
                 (*transform, column.trim())
             }

@@ -355,12 +355,10 @@ impl Lake {
 
     async fn intents(&self, table: &TableName) -> Result<Vec<Noted>> {
         let place = self.key(&format!("system/intents/{table}"))?;
-        let listed: object_store::Result<Vec<_>> = self.store().list(Some(&place)).try_collect().await;
         let mut intents = Vec::new();
-        for meta in listed.map_err(|e| failure::store(&e, self.shown(&place)))? {
+        for meta in self.objects_below(&place).await? {
             let key = meta.location;
-            let read = async { self.store().get(&key).await?.bytes().await };
-            let bytes = match read.await {
+            let bytes = match self.bytes_of(&key).await {
                 // Its run has finished in the meantime.
                 Err(object_store::Error::NotFound { .. }) => continue,
                 other => other.map_err(|e| failure::store(&e, self.shown(&key)))?,

@@ -36,7 +36,7 @@ pub use location::Lake;
 pub use lock::TableLock;
 pub use objects::{FoundObject, Objects};
 pub use owner::check_account;
-pub use publish::Published;
+pub use publish::{Published, published_meanwhile};
 pub use quarantine::{QuarantineSummary, QuarantineWriter, RejectedRecord};
 pub use run::{KilledRun, RunId, RunInfo};
 pub use table::{Head, LiveFile, PublishedColumn};

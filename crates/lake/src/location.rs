@@ -3,10 +3,11 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_contract::{Error, Result, TableName};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 
 use crate::bucket::{self, BucketOptions};
 use crate::durable_local::DurableLocal;
@@ -112,11 +113,9 @@ impl Lake {
         let mut found = false;
         while let Some(entry) = listed.try_next().await.map_err(|e| failure::store(&e, self.shown(&log)))? {
             found = true;
-            // A reader would take it for a version that changes nothing, and rows would be missing without a word.
-            if entry.size == 0 && entry.location.extension() == Some("json") {
-                return Err(Error::bad_input("an entry of the table's log is empty")
-                    .at(entry.location.to_string())
-                    .help("restore the file, for example from a backup"));
+            // Rows would be missing without a word.
+            if entry.location.extension() == Some("json") {
+                refuse_empty_entry(&entry)?;
             }
         }
         Ok(found)
@@ -154,10 +153,19 @@ impl Lake {
         Ok(())
     }
 
+    /// Every object below `place`.
+    pub(crate) async fn objects_below(&self, place: &Path) -> Result<Vec<ObjectMeta>> {
+        self.store.list(Some(place)).try_collect().await.map_err(|e| failure::store(&e, self.shown(place)))
+    }
+
     /// The keys of every object below `place`.
     pub(crate) async fn keys_below(&self, place: &Path) -> Result<Vec<Path>> {
-        let keys = self.store.list(Some(place)).map_ok(|meta| meta.location).try_collect().await;
-        keys.map_err(|e| failure::store(&e, self.shown(place)))
+        Ok(self.objects_below(place).await?.into_iter().map(|meta| meta.location).collect())
+    }
+
+    /// An object as a whole.
+    pub(crate) async fn bytes_of(&self, key: &Path) -> object_store::Result<Bytes> {
+        self.store.get(key).await?.bytes().await
     }
 
     /// Deletes objects, on a bucket many with one request; those that are gone already are fine.
@@ -179,6 +187,16 @@ impl Lake {
             Err(error) => Err(failure::store(&error, self.shown(key))),
         }
     }
+}
+
+/// A reader would take an empty entry of a log for a version that changes nothing.
+pub(crate) fn refuse_empty_entry(entry: &ObjectMeta) -> Result<()> {
+    if entry.size > 0 {
+        return Ok(());
+    }
+    Err(Error::bad_input("an entry of the table's log is empty")
+        .at(entry.location.to_string())
+        .help("restore the file, for example from a backup"))
 }
 
 /// Removes a folder's empty folders and the folder itself, if nothing else is in it.

@@ -1,7 +1,7 @@
 //! Whether a store keeps the one promise that commits rest on.
 
 use lakegate_contract::Result;
-use object_store::{ObjectStoreExt as _, PutMode, PutPayload};
+use object_store::{PutMode, PutPayload};
 
 use crate::{Lake, RunId, failure};
 
@@ -19,7 +19,7 @@ impl Lake {
             |text: &'static str| store.put_opts(&key, PutPayload::from_static(text.as_bytes()), PutMode::Create.into());
         put("first").await.map_err(failed)?;
         let second = put("second").await;
-        let kept = store.get(&key).await.map_err(failed)?.bytes().await.map_err(failed)?;
+        let kept = self.bytes_of(&key).await.map_err(failed)?;
         self.delete(&key).await?;
         match second {
             Ok(_) => Ok(false),

@@ -11,7 +11,7 @@ use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, Transactio
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
-use lakegate_contract::{Class, Contract, Error, PartitionValue, Result};
+use lakegate_contract::{Class, Contract, Error, PartitionValue, Result, TableName};
 
 use crate::append::OwnIntent;
 use crate::table::{APPLICATION, commit_of_run, schema_change, sequence_of, version_of};
@@ -194,9 +194,14 @@ async fn refuse_if_overtaken(delta: &DeltaTable, staged: &Staged, info: &RunInfo
     if sequence_of(delta, staged.table()).await? + 1 == info.sequence {
         return Ok(());
     }
-    Err(Error::unavailable(format!("another run of job {} has published in the meantime", info.job))
-        .at(staged.table().to_string())
-        .help("run the job again: it will plan from what is published now"))
+    Err(published_meanwhile(&info.job, staged.table()))
+}
+
+/// What a run was planned on is no longer the newest.
+pub fn published_meanwhile(job: &str, table: &TableName) -> Error {
+    Error::unavailable(format!("another run of job {job} has published in the meantime"))
+        .at(table.to_string())
+        .help("run the job again: it will plan from what is published now")
 }
 
 async fn commit(

@@ -1,10 +1,10 @@
 //! The newest entry of a log, for little: two or three requests, however long the log has grown.
 
 use futures::TryStreamExt as _;
-use lakegate_contract::{Error, Result, TableName};
-use object_store::ObjectStoreExt as _;
+use lakegate_contract::{Result, TableName};
 use serde::Deserialize;
 
+use crate::location::refuse_empty_entry;
 use crate::table::run_of;
 use crate::{Lake, RunInfo, failure};
 
@@ -40,21 +40,16 @@ impl Lake {
             Some((name.parse::<u64>().ok().filter(|_| name.len() == 20)?, meta))
         });
         let Some((version, newest)) = versions.max_by_key(|(version, _)| *version) else { return Ok(None) };
-        if newest.size == 0 {
-            return Err(Error::bad_input("an entry of the table's log is empty")
-                .at(newest.location.to_string())
-                .help("restore the file, for example from a backup"));
-        }
-        let read = async { self.store().get(&newest.location).await?.bytes().await };
-        let entry = read.await.map_err(|e| failure::store(&e, self.shown(&newest.location)))?;
+        refuse_empty_entry(newest)?;
+        let entry =
+            self.bytes_of(&newest.location).await.map_err(|e| failure::store(&e, self.shown(&newest.location)))?;
         Ok(Some(Tail { version, run: run_of(&entry, version)? }))
     }
 
     /// The version of the last checkpoint; 0 when there is none, or what says so is damaged: it is only a hint.
     async fn last_checkpoint(&self, table: &TableName) -> Result<u64> {
         let key = self.table_key(table)?.join("_delta_log").join("_last_checkpoint");
-        let read = async { self.store().get(&key).await?.bytes().await };
-        match read.await {
+        match self.bytes_of(&key).await {
             Ok(bytes) => Ok(serde_json::from_slice::<LastCheckpoint>(&bytes).map_or(0, |hint| hint.version)),
             Err(object_store::Error::NotFound { .. }) => Ok(0),
             Err(error) => Err(failure::store(&error, self.shown(&key))),

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use deltalake::DeltaTable;
-use futures::TryStreamExt as _;
 use lakegate_contract::{Error, Result, TableName};
 use object_store::path::Path;
 use percent_encoding::percent_decode_str;
@@ -47,10 +46,9 @@ impl Lake {
         let Some(head) = self.load(table, None).await? else { return Ok(Vacuumed::default()) };
         let (oldest_version, needed) = self.needed_since(table, &head, cutoff).await?;
         let place = self.table_key(table)?;
-        let listed: object_store::Result<Vec<_>> = self.store().list(Some(&place)).try_collect().await;
         let mut stale = Vec::new();
         let mut bytes = 0;
-        for meta in listed.map_err(|e| failure::store(&e, self.shown(&place)))? {
+        for meta in self.objects_below(&place).await? {
             let Some(relative) = relative_to(&place, &meta.location) else { continue };
             // Whose run cannot be told from its name is not ours to delete.
             let Some(run) = run_of(&relative) else { continue };

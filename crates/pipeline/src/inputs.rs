@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -166,10 +166,7 @@ impl Inputs {
     /// When the file is gone or is no longer what was pinned; the reader tells so later of an object.
     pub fn open(&self, file: &PinnedFile) -> Result<Box<dyn Read + Send>> {
         match &file.place {
-            InputPlace::File(path) => {
-                files::check_pin(&self.0.root, path.clone(), &file.object.version)?;
-                Ok(Box::new(File::open(path).map_err(|e| files::unreadable(&e, &file.object.name))?))
-            }
+            InputPlace::File(path) => Ok(Box::new(self.open_file(path, &file.object)?)),
             InputPlace::Object { bucket, key } => Ok(Box::new(self.fetch(bucket, key, file)?)),
         }
     }
@@ -180,10 +177,7 @@ impl Inputs {
     /// As [`Inputs::open`]; when an object is larger than `limit` bytes.
     pub fn open_whole(&self, file: &PinnedFile, limit: u64) -> Result<WholeFile> {
         let (bucket, key) = match &file.place {
-            InputPlace::File(path) => {
-                files::check_pin(&self.0.root, path.clone(), &file.object.version)?;
-                return Ok(WholeFile::File(File::open(path).map_err(|e| files::unreadable(&e, &file.object.name))?));
-            }
+            InputPlace::File(path) => return self.open_file(path, &file.object).map(WholeFile::File),
             InputPlace::Object { bucket, key } => (bucket, key),
         };
         if file.object.bytes.is_some_and(|bytes| bytes > limit) {
@@ -195,6 +189,11 @@ impl Inputs {
         let read = self.fetch(bucket, key, file)?.read_to_end(&mut bytes);
         read.map_err(|e| error_of(e, &file.object.name))?;
         Ok(WholeFile::Memory(Cursor::new(bytes.into())))
+    }
+
+    fn open_file(&self, path: &Path, object: &InputObject) -> Result<File> {
+        files::check_pin(&self.0.root, path.to_path_buf(), &object.version)?;
+        File::open(path).map_err(|e| files::unreadable(&e, &object.name))
     }
 
     fn fetch(&self, bucket: &str, key: &str, file: &PinnedFile) -> Result<ObjectReader> {

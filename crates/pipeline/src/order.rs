@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use lakegate_contract::{Error, JobName, Result, suggest};
+use lakegate_contract::{Error, JobName, Result};
 
 use crate::JobDefinition;
 
@@ -39,10 +39,7 @@ fn find<'a>(jobs: &BTreeMap<&str, &'a JobDefinition>, name: &str) -> Result<&'a 
     jobs.get(name).copied().ok_or_else(|| {
         let listed = jobs.keys().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
         let error = Error::usage(format!("there is no job `{name}`")).expected(format!("one of {listed}"));
-        match suggest(name, jobs.keys().copied()) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error,
-        }
+        error.suggesting(name, jobs.keys().copied())
     })
 }
 

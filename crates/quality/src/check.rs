@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
-use lakegate_contract::{Error, suggest};
+use lakegate_contract::Error;
 
 use crate::ast::{GATE_LABEL, Leaf, Ruleset, WARN};
 use crate::compare::{full_match, is_dated, refuse_dynamic};
@@ -130,10 +130,7 @@ fn reference_problem(leaf: &Leaf, references: Option<&BTreeMap<String, SchemaRef
             let listed = names().collect::<Vec<_>>().join(", ");
             let error = Error::usage(format!("there is no dataset `{alias}`"));
             let error = if listed.is_empty() { error } else { error.expected(format!("one of {listed}")) };
-            Some(match suggest(&alias, names()) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            })
+            Some(error.suggesting(&alias, names()))
         }
     }
 }

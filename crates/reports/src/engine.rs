@@ -15,7 +15,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
-use lakegate_contract::{Error, Result, TableName, suggest};
+use lakegate_contract::{Error, Result, TableName};
 use lakegate_lake::Lake;
 
 use crate::Report;
@@ -155,10 +155,7 @@ fn unknown(name: &str, known: &[TableName]) -> Error {
         return error.help("nothing has been published yet: run `lakegate run`");
     }
     let error = error.expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")));
-    match suggest(name, names()) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error.help("if a job loads it, run that job first"),
-    }
+    error.help("if a job loads it, run that job first").suggesting(name, names())
 }
 
 /// What the planner says names tables, columns and functions, and may be shown. What a running statement says may quote a
@@ -199,8 +196,5 @@ fn unknown_column(field: &Column, valid: &[Column]) -> Error {
     let names: Vec<&str> = valid.iter().map(|column| column.name.as_str()).collect();
     let error =
         Error::usage(format!("there is no column `{}`", field.name)).expected(format!("one of {}", names.join(", ")));
-    match suggest(&field.name, names.iter().copied()) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    }
+    error.suggesting(&field.name, names.iter().copied())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use lakegate_contract::{Error, Result, suggest};
+use lakegate_contract::{Error, Result};
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,7 @@ impl ParameterType {
         Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, t)| *t).ok_or_else(|| {
             let error = Error::usage(format!("`{text}` is not a parameter's type"))
                 .expected(Self::ALL.map(|(name, _)| name).join(", "));
-            match suggest(text, Self::ALL.map(|(name, _)| name)) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            }
+            error.suggesting(text, Self::ALL.map(|(name, _)| name))
         })
     }
 
@@ -146,10 +143,7 @@ pub(crate) fn values<'a>(
             let known = parameters.iter().map(|p| p.name.as_str()).collect::<Vec<_>>();
             let error = Error::usage(format!("the report has no parameter `{name}`"));
             let error = if known.is_empty() { error } else { error.expected(known.join(", ")) };
-            return Err(match suggest(name, known) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            });
+            return Err(error.suggesting(name, known));
         }
     }
     let mut values = BTreeMap::new();

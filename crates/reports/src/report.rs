@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lakegate_contract::{Error, ReportName, Result, suggest};
+use lakegate_contract::{Error, ReportName, Result};
 
 use crate::parameter::{self, Parameter, ParameterType};
 
@@ -90,10 +90,7 @@ impl Report {
             other => {
                 let error = Error::usage(format!("unknown key `{other}` in the report's header"))
                     .expected(format!("one of {}", KEYS.join(", ")));
-                return Err(match suggest(other, KEYS) {
-                    Some(near) => error.help(format!("did you mean `{near}`?")),
-                    None => error,
-                });
+                return Err(error.suggesting(other, KEYS));
             }
         }
         Ok(())

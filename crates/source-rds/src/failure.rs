@@ -1,6 +1,6 @@
 //! What databases say, without the values that they quote.
 
-use lakegate_contract::{Error, suggest};
+use lakegate_contract::Error;
 use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;
 
@@ -75,8 +75,5 @@ pub(crate) fn missing_table(table: &str, found: &[String], place: &str) -> Error
     let error = Error::bad_input(format!("there is no table `{table}`")).at(place);
     let error = if found.is_empty() { error } else { error.expected(format!("one of {}", found.join(", "))) };
     let unqualified = table.rsplit('.').next().unwrap_or(table);
-    match suggest(unqualified, found.iter().map(String::as_str)) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    }
+    error.suggesting(unqualified, found.iter().map(String::as_str))
 }

@@ -99,10 +99,7 @@ impl RdsSource {
             let names = environment.connections.keys().map(String::as_str);
             let error = Error::usage(format!("there is no connection `{}`", config.connection))
                 .expected(format!("[connections.{}] in lakegate.toml", config.connection));
-            match suggest(&config.connection, names) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            }
+            error.suggesting(&config.connection, names)
         })?;
         let context = TableContext {
             contract,

@@ -137,10 +137,7 @@ fn pick_sheet(shared: &Shared, book: &Book, name: &str) -> Result<String> {
     let error = Error::bad_input(format!("the workbook has no sheet `{wanted}`"))
         .at(name)
         .expected(format!("one of {}", all().collect::<Vec<_>>().join(", ")));
-    Err(match suggest(wanted, all()) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    })
+    Err(error.suggesting(wanted, all()))
 }
 
 fn same(a: &str, b: &str) -> bool {

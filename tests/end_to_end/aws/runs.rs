@@ -4,7 +4,7 @@ use std::process::Child;
 
 use serde_json::json;
 
-use super::standin::on;
+use super::standin::{Rule, on};
 use super::{Cloud, ledger};
 use crate::support::{Outcome, repository};
 
@@ -95,10 +95,8 @@ fn a_run_that_sleeps_before_the_catalog_applies_the_newest_version_when_it_wakes
     }
 }
 
-/// The worst of late writers: it wakes, writes partitions of its own version, and is killed before it sees that it was late.
-#[test]
-fn what_a_late_writer_has_left_is_put_right_by_a_run_with_nothing_to_do() {
-    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+/// A run of load 2 that is held before it writes partitions, while another has published and shown load 3.
+fn late_writer(cloud: &Cloud) -> (Rule<'_>, Child) {
     cloud.run(&["run", "entries"]).expect_code(0);
     ledger::set_load(cloud.path(), 2);
     let rule = cloud.standin.rule(on(&cloud.database, "BatchUpdatePartition", "hold_before"));
@@ -106,30 +104,36 @@ fn what_a_late_writer_has_left_is_put_right_by_a_run_with_nothing_to_do() {
     assert!(rule.wait(|| late.try_wait().unwrap().is_some()), "never asked");
     ledger::set_load(cloud.path(), 3);
     cloud.run(&["run", "entries"]).expect_code(0);
+    (rule, late)
+}
+
+/// Whether every partition has the rows of one load, through the catalog.
+fn shows(cloud: &Cloud, load: u32) -> bool {
+    cloud.through_catalog("entries", "load").values().all(|p| *p == json!([2, [load]]))
+}
+
+/// The worst of late writers: it wakes, writes partitions of its own version, and is killed before it sees that it was late.
+#[test]
+fn what_a_late_writer_has_left_is_put_right_by_a_run_with_nothing_to_do() {
+    let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
+    let (rule, mut late) = late_writer(&cloud);
     late.kill().unwrap();
     late.wait().unwrap();
     rule.release();
     let began = std::time::Instant::now();
-    let shows = |load: u32| cloud.through_catalog("entries", "load").values().all(|p| *p == json!([2, [load]]));
-    while !shows(2) {
+    while !shows(&cloud, 2) {
         assert!(began.elapsed() < std::time::Duration::from_secs(20), "the late request was never carried out");
     }
     let outcome = cloud.run(&["run", "entries"]).expect_code(0);
     assert!(outcome.stdout.contains("unchanged"), "{}", outcome.stdout);
-    assert!(shows(3));
+    assert!(shows(&cloud, 3));
 }
 
 /// A late writer that sees that it was late, and cannot put it right itself.
 #[test]
 fn what_a_late_writer_cannot_put_right_itself_the_next_run_does() {
     let Some(cloud) = Cloud::of(|| ledger::project(3, 2)) else { return };
-    cloud.run(&["run", "entries"]).expect_code(0);
-    ledger::set_load(cloud.path(), 2);
-    let rule = cloud.standin.rule(on(&cloud.database, "BatchUpdatePartition", "hold_before"));
-    let mut late = cloud.start(&["run", "entries"]);
-    assert!(rule.wait(|| late.try_wait().unwrap().is_some()), "never asked");
-    ledger::set_load(cloud.path(), 3);
-    cloud.run(&["run", "entries"]).expect_code(0);
+    let (rule, late) = late_writer(&cloud);
     let mut denied = on(&cloud.database, "UpdateTable", "status");
     denied["error"] = json!("AccessDeniedException");
     denied["times"] = json!(-1);
@@ -137,11 +141,10 @@ fn what_a_late_writer_cannot_put_right_itself_the_next_run_does() {
     rule.release();
     ended(late).expect_code(7);
     drop(denied);
-    let shows = |load: u32| cloud.through_catalog("entries", "load").values().all(|p| *p == json!([2, [load]]));
-    assert!(shows(2), "the late writer's partitions stand");
+    assert!(shows(&cloud, 2), "the late writer's partitions stand");
     let outcome = cloud.run(&["run", "entries"]).expect_code(0);
     assert!(outcome.stdout.contains("unchanged") && outcome.stderr.contains("made equal"), "{}", outcome.stderr);
-    assert!(shows(3));
+    assert!(shows(&cloud, 3));
 }
 
 /// While one append puts files in place, another waits: readers never see the files of both.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use lakegate_catalog_glue::{Difference, GlueCatalog, Shown};
-use lakegate_contract::{Class, Contract, Error, Result, suggest};
+use lakegate_contract::{Class, Contract, Error, Result};
 use lakegate_pipeline::{Catalog as _, Project};
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub async fn run(arguments: &CatalogArguments, global: &GlobalArguments) -> Resu
     let services = Services::new(&project).await?;
     match &arguments.action {
         CatalogAction::Diff { tables } => {
-            let differences = differences(&project, &services, tables, false).await?;
+            let differences = differences(&project, &services, tables).await?;
             tell(&differences, "the catalog shows the newest versions", global)?;
             let equal = differences.iter().all(|d| d.changes.is_empty());
             Ok(ExitCode::from(if equal { 0 } else { Class::CatalogLagging.exit_code() }))
@@ -84,10 +84,7 @@ fn contracts(project: &Project, tables: &[String]) -> Result<Vec<Arc<Contract>>>
         all.iter().find(|c| c.table().as_str() == name).cloned().ok_or_else(|| {
             let error = Error::usage(format!("there is no table `{name}` in the project"))
                 .expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")));
-            match suggest(name, names()) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            }
+            error.suggesting(name, names())
         })
     };
     tables.iter().map(find).collect()
@@ -103,16 +100,11 @@ async fn published(project: &Project, services: &Services, tables: &[String]) ->
     Ok(published)
 }
 
-async fn differences(
-    project: &Project,
-    services: &Services,
-    tables: &[String],
-    adopt: bool,
-) -> Result<Vec<Difference>> {
+async fn differences(project: &Project, services: &Services, tables: &[String]) -> Result<Vec<Difference>> {
     let glue = services.glue(false)?;
     let mut differences = Vec::new();
     for contract in published(project, services, tables).await? {
-        differences.extend(glue.diff(&services.lake, &contract, adopt).await?);
+        differences.extend(glue.diff(&services.lake, &contract, false).await?);
     }
     Ok(differences)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use lakegate_contract::{Class, Error, Result, Treatment, suggest};
+use lakegate_contract::{Class, Error, Result, Treatment};
 use lakegate_lake::BucketOptions;
 use lakegate_pipeline::{Inputs, JobFile, NoSecrets, Project};
 use lakegate_quality::check_with_references;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::arguments::GlobalArguments;
 use crate::context::{project_root, relative, ruleset, table_schema};
-use crate::sources::{build, connection_of};
+use crate::sources::{build, connection_of, undeclared};
 use crate::{context, errors, output};
 
 /// Reports every problem that is found; the exit code is 2 when there is one.
@@ -103,10 +103,7 @@ fn rulesets_of_nothing(project: &Project) -> Vec<Error> {
         .map(|name| {
             let error = Error::usage(format!("no job loads a table `{name}`, so nothing is judged by this ruleset"))
                 .at(format!("quality-rules/{name}.dqdl"));
-            match suggest(&name, tables()) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error.help("add a job for the table, or move the ruleset elsewhere"),
-            }
+            error.help("add a job for the table, or move the ruleset elsewhere").suggesting(&name, tables())
         })
         .collect()
 }
@@ -119,18 +116,10 @@ fn schemas(project: &Project) -> BTreeMap<String, SchemaRef> {
 /// Connections and keys that a job or a contract names and `lakegate.toml` does not.
 fn undeclared_names(project: &Project, job: &JobFile) -> Vec<Error> {
     let declared = project.declared();
-    let missing = |what: &str, name: &str, known: &[&str], place: String| {
-        let error = Error::usage(format!("there is no {what} `{name}`"))
-            .at(place)
-            .expected(format!("[{what}s.{name}] in lakegate.toml"));
-        match suggest(name, known.iter().copied()) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error,
-        }
-    };
     let mut problems = Vec::new();
     if let Some(connection) = connection_of(job).filter(|name| !declared.connections.contains(&name.as_str())) {
-        problems.push(missing("connection", &connection, &declared.connections, job.path.display().to_string()));
+        let error = undeclared("connection", &connection, &declared.connections);
+        problems.push(error.at(job.path.display().to_string()));
     }
     let Ok(contract) = project.contract(&job.definition.table) else { return problems };
     for column in contract.published_columns() {
@@ -138,7 +127,7 @@ fn undeclared_names(project: &Project, job: &JobFile) -> Vec<Error> {
             && !declared.keys.contains(&key.as_str())
         {
             let place = format!("schemas/{}.toml, column {}", contract.table(), column.name);
-            problems.push(missing("key", key, &declared.keys, place));
+            problems.push(undeclared("key", key, &declared.keys).at(place));
         }
     }
     problems

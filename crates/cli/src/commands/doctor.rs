@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use comfy_table::{ContentArrangement, Table, presets};
 use lakegate_contract::{Error, Result};
 use lakegate_pipeline::{JobFile, Project};
-use lakegate_reports::{AthenaEngine, AthenaOptions};
 use serde_json::json;
 
 use crate::arguments::GlobalArguments;
-use crate::cloud::{Services, catalog_settings};
+use crate::cloud::Services;
 use crate::commands::run::most_telling;
 use crate::{context, errors, output};
 
@@ -114,15 +113,15 @@ async fn lake(services: &Services) -> Result<(String, Vec<String>)> {
 async fn catalog(project: &Project, services: &Services) -> Result<(String, Vec<String>)> {
     let glue = services.glue(false)?;
     if !glue.exists().await? {
-        let name = catalog_settings(project)?.database;
-        return Ok((format!("Glue database {name} is not there yet: the first run makes it"), Vec::new()));
+        let found = format!("Glue database {} is not there yet: the first run makes it", glue.settings().database);
+        return Ok((found, Vec::new()));
     }
     let mut lagging = Vec::new();
     for contract in project.contracts() {
         let differences = glue.diff(&services.lake, contract, false).await?;
         lagging.extend(differences.into_iter().filter(|d| !d.changes.is_empty()).map(|d| d.table));
     }
-    let settings = catalog_settings(project)?;
+    let settings = glue.settings();
     let mode = if settings.read_only { ", which is not ours to write" } else { "" };
     let advice = match lagging.is_empty() {
         true => Vec::new(),
@@ -132,15 +131,7 @@ async fn catalog(project: &Project, services: &Services) -> Result<(String, Vec<
 }
 
 async fn athena(project: &Project, services: &Services) -> Result<(String, Vec<String>)> {
-    let (settings, catalog) = (project.athena()?, catalog_settings(project)?);
-    let options = AthenaOptions {
-        database: catalog.database,
-        work_group: settings.work_group,
-        output: settings.output,
-        reuse: None,
-    };
-    let engine = AthenaEngine::new(&services.aws, options).await?;
-    let group = engine.work_group().await?;
+    let group = services.athena(project, false).await?.work_group().await?;
     let mut advice = Vec::new();
     if group.output.is_none() {
         advice.push(

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
-use lakegate_contract::{Error, Result, suggest};
+use lakegate_contract::{Error, Result};
 use lakegate_pipeline::Project;
 use lakegate_reports::{LocalEngine, Report, ReportResult};
 use serde_json::json;
@@ -38,7 +38,10 @@ pub async fn run(arguments: &ReportArguments, global: &GlobalArguments) -> Resul
     }
     let title = format!("{}\n{}", report.title, report.description.as_deref().unwrap_or_default());
     let result = match arguments.engine {
-        Engine::Local => local(&project).await?.run(report, &parameters).await?,
+        Engine::Local => {
+            let engine = LocalEngine::new(context::lake(&project).await?, project.memory_limit());
+            engine.run(report, &parameters).await?
+        }
         Engine::Athena => athena::run(&project, report, &parameters).await?,
     };
     show(&result, &arguments.output, global, Some(title.trim()))?;
@@ -47,11 +50,6 @@ pub async fn run(arguments: &ReportArguments, global: &GlobalArguments) -> Resul
 
 /// What `report` takes for an order rather than for a report's name.
 const PUBLISH: &str = "publish";
-
-/// The engine of this machine.
-async fn local(project: &Project) -> Result<LocalEngine> {
-    Ok(LocalEngine::new(context::lake(project).await?, project.memory_limit()))
-}
 
 /// The project's reports.
 pub fn load(project: &Project) -> Result<Vec<Report>> {
@@ -72,10 +70,7 @@ fn find(project: &Project, name: &str) -> Result<Report> {
     }
     let names: Vec<String> = paths.iter().map(|path| stem(path)).collect();
     let error = Error::usage(format!("there is no report `{name}`")).expected(format!("one of {}", names.join(", ")));
-    Err(match suggest(name, names.iter().map(String::as_str)) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
-    })
+    Err(error.suggesting(name, names.iter().map(String::as_str)))
 }
 
 fn refuse_repeated(parameters: &[(String, String)]) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use lakegate_contract::{Error, Result, suggest};
+use lakegate_contract::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, RunsArguments};
@@ -27,10 +27,7 @@ pub async fn run(arguments: &RunsArguments, global: &GlobalArguments) -> Result<
         if !records.iter().any(|record| of_job(&record)) {
             let error = Error::usage(format!("there is no job `{job}`, and no run of one"))
                 .expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")));
-            return Err(match suggest(job, names()) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            });
+            return Err(error.suggesting(job, names()));
         }
     }
     let records: Vec<&Value> = records.iter().filter(of_job).take(arguments.limit).collect();

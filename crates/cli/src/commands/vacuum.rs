@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use chrono::Utc;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
-use lakegate_contract::{Error, Result, TableName, suggest};
+use lakegate_contract::{Error, Result, TableName};
 use lakegate_pipeline::parse_duration;
 use serde_json::json;
 
@@ -68,10 +68,7 @@ fn named(wanted: &[String], known: &[TableName]) -> Result<Vec<TableName>> {
             known.iter().find(|table| table.as_str() == name).cloned().ok_or_else(|| {
                 let error = Error::usage(format!("there is no table `{name}` in the lake"))
                     .expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")));
-                match suggest(name, names()) {
-                    Some(near) => error.help(format!("did you mean `{near}`?")),
-                    None => error,
-                }
+                error.suggesting(name, names())
             })
         })
         .collect()

@@ -126,10 +126,7 @@ impl Project {
             let names = || self.contracts.keys().map(TableName::as_str);
             let error = Error::usage(format!("table `{table}` has no contract"))
                 .expected(format!("schemas/{table}.toml, or one of {}", names().collect::<Vec<_>>().join(", ")));
-            match suggest(table.as_str(), names()) {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error,
-            }
+            error.suggesting(table.as_str(), names())
         })
     }
 
@@ -208,6 +205,7 @@ impl Project {
         let Some(catalog) = &self.settings.catalog else { return Ok(None) };
         let database = resolve_plain(&catalog.database)?;
         settings::check_database(&database)?;
+        settings::refuse_folder(&resolve_plain(&self.settings.lake)?, catalog)?;
         Ok(Some(CatalogSettings { database, ..catalog.clone() }))
     }
 

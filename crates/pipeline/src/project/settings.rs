@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakegate_contract::{Error, Result, suggest};
+use lakegate_contract::{Error, Result};
 use lakegate_lake::{BucketOptions, check_account, check_endpoint};
 use serde::Deserialize;
 
@@ -184,10 +184,8 @@ pub(super) fn check(mut document: ProjectDocument, env: Option<&str>) -> Result<
     check_server(aws.endpoint.as_deref()).map_err(|e| e.within("[aws]"))?;
     refuse_empty("[aws]", [("region", &aws.region), ("profile", &aws.profile)])?;
     let catalog = overrides.catalog.or(document.catalog).map(check_catalog).transpose()?;
-    if catalog.as_ref().is_some_and(|c| !c.read_only) && !lake.contains("://") && !lake.contains("${") {
-        return Err(Error::usage("[catalog] needs a lake in a bucket, and the lake is a folder")
-            .expected("location = \"s3://bucket/prefix\" under [lake]")
-            .help("put [catalog] into the environment that has the bucket: [env.prod.catalog]"));
+    if let Some(catalog) = catalog.as_ref().filter(|_| !lake.contains("${")) {
+        refuse_folder(&lake, catalog)?;
     }
     let connections: BTreeMap<_, _> = document.connections.into_iter().chain(overrides.connections).collect();
     for (name, connection) in &connections {
@@ -221,10 +219,7 @@ fn overrides(document: &mut ProjectDocument, env: Option<&str>) -> Result<Overri
             None => "no --env".to_owned(),
             Some(_) => format!("one of {}", names().collect::<Vec<_>>().join(", ")),
         });
-        match suggest(name, names()) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error,
-        }
+        error.suggesting(name, names())
     })
 }
 
@@ -294,6 +289,16 @@ fn check_catalog(catalog: Catalog) -> Result<CatalogSettings> {
         read_only: catalog.mode == CatalogMode::ReadOnly,
         tables: catalog.athena_table,
     })
+}
+
+/// Query engines of a catalog cannot read a folder of this machine.
+pub(super) fn refuse_folder(lake: &str, catalog: &CatalogSettings) -> Result<()> {
+    if catalog.read_only || lake.contains("://") {
+        return Ok(());
+    }
+    Err(Error::usage("[catalog] needs a lake in a bucket, and the lake is a folder")
+        .expected("location = \"s3://bucket/prefix\" under [lake]")
+        .help("put [catalog] into the environment that has the bucket: [env.prod.catalog]"))
 }
 
 /// Names in Glue's catalog, as Athena can use them: <https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html>

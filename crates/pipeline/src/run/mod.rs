@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use chrono_tz::Tz;
 use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
-use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged, Tail};
+use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged, Tail, published_meanwhile};
 use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
 
@@ -441,9 +441,7 @@ fn refuse_if_moved_on(before: Option<&RunInfo>, head: Option<&Head>, job: &JobDe
     if head.and_then(|h| h.run.as_ref()).map(|r| (r.run, r.sequence)) == before.map(|r| (r.run, r.sequence)) {
         return Ok(());
     }
-    Err(Error::unavailable(format!("another run of job {} has published in the meantime", job.name))
-        .at(job.table.to_string())
-        .help("run the job again: it will plan from what is published now"))
+    Err(published_meanwhile(job.name.as_str(), &job.table))
 }
 
 fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunRecord {

@@ -46,7 +46,6 @@ impl AthenaEngine {
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let mut work = pin!(work);
-        let interrupted = || Error::new(Class::Interrupted, "the report was interrupted");
         let failed = tokio::select! {
             result = &mut work => match result {
                 Ok(done) => return Ok(done),
@@ -55,8 +54,9 @@ impl AthenaEngine {
             () = stop => {
                 // A query that is being started has no id yet by which it could be stopped.
                 let known = async { while started.get().is_none() { tokio::time::sleep(FIRST_LOOK).await } };
-                let _ = tokio::time::timeout(STOPPING, async { tokio::select! { _ = &mut work => {}, () = known => {} } }).await;
-                interrupted()
+                let settled = async { tokio::select! { _ = &mut work => {}, () = known => {} } };
+                let _ = tokio::time::timeout(STOPPING, settled).await;
+                Error::new(Class::Interrupted, "the report was interrupted")
             }
         };
         let Some(id) = started.get() else { return Err(failed) };

@@ -8,13 +8,13 @@ use indicatif::HumanBytes;
 use lakegate_contract::{Class, Result};
 use lakegate_pipeline::Project;
 use lakegate_reports::{
-    AthenaEngine, AthenaOptions, Comparison, Execution, Publication, Report, ReportResult, compare as compare_results,
+    Comparison, Execution, LocalEngine, Publication, Report, ReportResult, compare as compare_results,
 };
 use serde_json::json;
 
-use super::{find, load, local};
+use super::{find, load};
 use crate::arguments::GlobalArguments;
-use crate::cloud::{Services, catalog_settings, interrupted};
+use crate::cloud::{Services, interrupted};
 use crate::commands::run::most_telling;
 use crate::{errors, output};
 
@@ -23,7 +23,8 @@ const SHOWN_CELLS: usize = 20;
 
 /// Runs a report and tells what it took.
 pub async fn run(project: &Project, report: &Report, parameters: &BTreeMap<String, String>) -> Result<ReportResult> {
-    let ran = engine(project, true).await?.run(report, parameters, interrupted()).await?;
+    let services = Services::new(project).await?;
+    let ran = services.athena(project, true).await?.run(report, parameters, interrupted()).await?;
     output::warn(&took(&ran.execution));
     Ok(ran.result)
 }
@@ -35,9 +36,10 @@ pub async fn compare(
     parameters: &BTreeMap<String, String>,
     global: &GlobalArguments,
 ) -> Result<ExitCode> {
+    let services = Services::new(project).await?;
     // A result of yesterday says nothing of today's tables.
-    let engine = engine(project, false).await?;
-    let here = local(project).await?.run(report, parameters).await?;
+    let engine = services.athena(project, false).await?;
+    let here = LocalEngine::new(services.lake.clone(), project.memory_limit()).run(report, parameters).await?;
     let there = engine.run(report, parameters, interrupted()).await?;
     output::warn(&took(&there.execution));
     let comparison = compare_results(&here, &there.result)?;
@@ -60,7 +62,7 @@ pub async fn publish(project: &Project, names: &[String], global: &GlobalArgumen
     let glue = services.glue(true)?;
     let taken = glue.taken(reports.iter().map(|report| report.name.as_str())).await?;
     let tables: BTreeSet<String> = project.contracts().flat_map(|c| glue.names(c.table())).collect();
-    let published = engine(project, true).await?.publish(&reports, &tables, &taken, interrupted()).await?;
+    let published = services.athena(project, true).await?.publish(&reports, &tables, &taken, interrupted()).await?;
     if global.json {
         output::print_json(&json!({ "reports": published.iter().map(publication_json).collect::<Vec<_>>() }))?;
     } else {
@@ -98,18 +100,6 @@ fn view(publication: &Publication) -> String {
         (true, true) => publication.report.clone(),
         (true, false) => format!("{} (with the defaults of {})", publication.report, publication.fixed.join(", ")),
     }
-}
-
-async fn engine(project: &Project, may_reuse: bool) -> Result<AthenaEngine> {
-    let services = Services::new(project).await?;
-    let (catalog, athena) = (catalog_settings(project)?, project.athena()?);
-    let options = AthenaOptions {
-        database: catalog.database.clone(),
-        work_group: athena.work_group.clone(),
-        output: athena.output.clone(),
-        reuse: athena.reuse.filter(|_| may_reuse),
-    };
-    AthenaEngine::new(&services.aws, options).await
 }
 
 fn took(execution: &Execution) -> String {
