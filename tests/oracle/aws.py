@@ -14,29 +14,44 @@
     python aws.py ENDPOINT sql DATABASE SQL                rows of a query on Athena, as JSON
     python aws.py ENDPOINT rows DATABASE TABLE COLUMN      {partition: [rows, different values of COLUMN]} through Glue
     python aws.py ENDPOINT watch DATABASE TABLE COLUMN FILE   the same again and again until FILE exists; prints what is torn
+    python aws.py ENDPOINT queue NAME [DEAD_LETTER_NAME ATTEMPTS]   a queue of SQS whose messages come back after a second,
+                                                              and the one that it gives up to; prints {"url", "arn"}
+    python aws.py ENDPOINT send URL BODY                   a message; prints its id
+    python aws.py ENDPOINT receive URL COUNT               up to COUNT messages, as the `Records` of a Lambda event, not deleted
+    python aws.py ENDPOINT delete URL HANDLE               done with a received message
+    python aws.py ENDPOINT retry URL HANDLE                a received message can be received again at once
+    python aws.py ENDPOINT peek URL                        all messages as `receive` gives them, without handles and with
+                                                              `visible`; leaves no trace: the stand-in is asked, not SQS
+    python aws.py ENDPOINT notify BUCKET PREFIX SUFFIX ARN   tells a queue or a topic of new objects, besides what is told already
+    python aws.py ENDPOINT notify_eventbridge BUCKET       tells EventBridge of what happens in a bucket, besides the same
+    python aws.py ENDPOINT topic NAME [QUEUE_ARN]          a topic of SNS, and a queue that subscribes to it; prints its ARN
+    python aws.py ENDPOINT rule NAME QUEUE_ARN [BUCKET]    EventBridge sends new objects, of one bucket or of all, to a queue
 """
 
+import base64
 import io
 import json
 import os
 import pathlib
 import sys
 import time
+import urllib.request
 
 import boto3
 import pyarrow.parquet as parquet
 from botocore.config import Config
 
 ENDPOINT = ""
+REGION = "ap-northeast-2"
 
 
 def client(service):
-    return boto3.client(service, endpoint_url=ENDPOINT, region_name="ap-northeast-2", aws_access_key_id="test",
+    return boto3.client(service, endpoint_url=ENDPOINT, region_name=REGION, aws_access_key_id="test",
                         aws_secret_access_key="test", config=Config(retries={"total_max_attempts": 5}))
 
 
 def create(s3, bucket):
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 
 def keys(s3, bucket, prefix):
@@ -122,6 +137,98 @@ def sql(database, statement):
     return [[cell.get("VarCharValue") for cell in row["Data"]] for row in rows[1:]]
 
 
+def queue_arn(url):
+    return client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def queue(name, dead_letters=None, attempts=None):
+    sqs, attributes = client("sqs"), {"VisibilityTimeout": "1"}
+    if dead_letters:
+        target = queue_arn(sqs.create_queue(QueueName=dead_letters)["QueueUrl"])
+        attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": int(attempts)})
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    print(json.dumps({"url": url, "arn": queue_arn(url)}))
+
+
+def receive(url, count):
+    found, wanted, arn = [], int(count), queue_arn(url)
+    while len(found) < wanted:
+        asked = {"AttributeNames": ["All"], "MessageAttributeNames": ["All"], "MaxNumberOfMessages": min(10, wanted - len(found))}
+        messages = client("sqs").receive_message(QueueUrl=url, **asked).get("Messages", [])
+        if not messages:
+            break
+        found += [{**record(message, arn), "receiptHandle": message["ReceiptHandle"]} for message in messages]
+    print(json.dumps(found))
+
+
+def record(message, arn):
+    """A message as Lambda hands it to a function."""
+    made = {"messageId": message["MessageId"], "body": message["Body"], "attributes": message["Attributes"],
+            "messageAttributes": {name: in_lambda(value) for name, value in message.get("MessageAttributes", {}).items()},
+            "md5OfBody": message["MD5OfBody"], "eventSource": "aws:sqs", "eventSourceARN": arn, "awsRegion": arn.split(":")[3]}
+    if "MD5OfMessageAttributes" in message:
+        made["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
+    return made
+
+
+def in_lambda(attribute):
+    """{"StringValue", "DataType"} with Lambda's names; bytes as base64."""
+    made = {"stringListValues": [], "binaryListValues": []}
+    for name, value in attribute.items():
+        made[name[0].lower() + name[1:]] = base64.b64encode(value).decode() if isinstance(value, bytes) else value
+    return made
+
+
+def peek(url):
+    arn, name = queue_arn(url), url.rsplit("/", 1)[1]
+    with urllib.request.urlopen(f"{ENDPOINT}/_control/queue?scope={name}", timeout=30) as answer:
+        messages = json.loads(answer.read())
+    print(json.dumps([{**record(message, arn), "visible": message["Visible"]} for message in messages]))
+
+
+def notify(bucket, prefix, suffix, arn):
+    kind, name = {"sqs": ("QueueConfigurations", "QueueArn"), "sns": ("TopicConfigurations", "TopicArn")}[arn.split(":")[2]]
+    rules = [{"Name": part, "Value": value} for part, value in (("prefix", prefix), ("suffix", suffix)) if value]
+    known = notifications(bucket)
+    known.setdefault(kind, []).append({name: arn, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": rules}}})
+    client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=known)
+
+
+def notify_eventbridge(bucket):
+    known = {**notifications(bucket), "EventBridgeConfiguration": {}}
+    client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=known)
+
+
+def notifications(bucket):
+    known = client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    return {kind: known[kind] for kind in known if kind.endswith(("Configurations", "BridgeConfiguration"))}
+
+
+def topic(name, subscriber=None):
+    sns = client("sns")
+    arn = sns.create_topic(Name=name)["TopicArn"]
+    if subscriber:
+        sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=subscriber)
+    print(arn)
+
+
+def rule(name, target, bucket=None):
+    pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
+    if bucket:
+        pattern["detail"] = {"bucket": {"name": [bucket]}}
+    client("events").put_rule(Name=name, EventPattern=json.dumps(pattern))
+    client("events").put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": target}])
+
+
+MESSAGES = {
+    "queue": queue, "receive": receive, "peek": peek, "notify": notify, "notify_eventbridge": notify_eventbridge,
+    "topic": topic, "rule": rule,
+    "send": lambda url, body: print(client("sqs").send_message(QueueUrl=url, MessageBody=body)["MessageId"]),
+    "delete": lambda url, handle: client("sqs").delete_message(QueueUrl=url, ReceiptHandle=handle),
+    "retry": lambda url, handle: client("sqs").change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0),
+}
+
+
 def run(action, *rest):
     if action == "create":
         create(client("s3"), rest[0])
@@ -162,6 +269,8 @@ def run(action, *rest):
         print(json.dumps(read_through_glue(*rest)))
     elif action == "watch":
         watch(*rest)
+    elif action in MESSAGES:
+        MESSAGES[action](*rest)
     else:
         raise SystemExit(f"unknown action {action}")
 

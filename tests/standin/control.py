@@ -29,7 +29,31 @@ def _route(stand_in, request, parts):
             raise ValueError(f"unknown settings {sorted(unknown)}")
         stand_in.athena.steer(settings)
         return {}
+    if what == "slack":
+        return _slack(stand_in.slack, request)
+    if what == "glue_runs":
+        return _glue_runs(stand_in.glue.job_runs, request)
+    if what == "queue" and request.method == "GET":
+        return stand_in.queues.view(request.query["scope"])
     return None
+
+
+def _slack(slack, request):
+    """The messages that the webhook of a scope took."""
+    scope = request.query["scope"]
+    if request.method == "DELETE":
+        slack.clear(scope)
+    return slack.read(scope)
+
+
+def _glue_runs(runs, request):
+    """Runs of a job of Glue: told by POST, newest first."""
+    if request.method == "POST":
+        return runs.add(_body(request))
+    job = request.query["scope"]
+    if request.method == "DELETE":
+        runs.clear(job)
+    return runs.of(job) or []
 
 
 def _log(journal, request):

@@ -6,12 +6,25 @@
 import time
 
 from glue_batches import split_partial
-from wire import Reply, json_error, s3_error, s3_error_body
+from wire import Reply, json_error, s3_error, s3_error_body, sns_error, sqs_error, text_reply
 
 S3_CODES = {400: "BadRequest", 403: "AccessDenied", 404: "NoSuchKey", 409: "ConditionalRequestConflict",
             412: "PreconditionFailed", 429: "SlowDown", 500: "InternalError", 503: "SlowDown"}
 JSON_CODES = {400: "ThrottlingException", 403: "AccessDeniedException", 429: "TooManyRequestsException",
               500: "InternalServiceException", 503: "ServiceUnavailableException"}
+SNS_CODES = {400: "Throttling", 403: "AuthorizationError", 404: "NotFound", 429: "Throttled", 500: "InternalError",
+             503: "ServiceUnavailable"}
+SQS_CODES = {400: "RequestThrottled", 403: "AccessDenied", 500: "InternalFailure", 503: "ServiceUnavailable"}
+SLACK_CODES = {400: "invalid_payload", 403: "action_prohibited", 404: "no_service", 410: "channel_is_archived",
+               429: "rate_limited", 500: "rollup_error", 503: "service_unavailable"}
+# service: (status unless a rule names one, code of a status, code of any other status, what makes the reply)
+ERRORS = {
+    "s3": (503, S3_CODES, "InternalError", s3_error),
+    "sns": (400, SNS_CODES, "InternalError", sns_error),
+    "sqs": (400, SQS_CODES, "InternalFailure", sqs_error),
+    "slack": (500, SLACK_CODES, "rollup_error", lambda status, code, message: text_reply(status, code)),
+}
+JSON_ERRORS = (400, JSON_CODES, "InternalServiceException", lambda status, code, message: json_error(code, message, status))
 
 
 class Outcome:
@@ -30,12 +43,13 @@ def _status(rule, request, identity, handle):
 
 
 def error_reply(settings, service):
-    message = settings.get("message", "An error that a test asked for.")
-    if service == "s3":
-        status = settings.get("status", 503)
-        return s3_error(status, settings.get("error") or S3_CODES.get(status, "InternalError"), message)
-    status = settings.get("status", 400)
-    return json_error(settings.get("error") or JSON_CODES.get(status, "InternalServiceException"), message, status)
+    usual, codes, otherwise, make = ERRORS.get(service, JSON_ERRORS)
+    status = settings.get("status", usual)
+    code = settings.get("error") or codes.get(status, otherwise)
+    reply = make(status, code, settings.get("message", "An error that a test asked for."))
+    if "retry_after" in settings:
+        reply.headers.append(("Retry-After", str(settings["retry_after"])))
+    return reply
 
 
 def _lost_reply(rule, request, identity, handle):

@@ -7,7 +7,8 @@ COMMENT, DESCRIPTION, PARAMETER, TYPE, NAME = 255, 2048, 512_000, 131_072, 255
 BATCH_LIMITS = {"BatchCreatePartition": ("PartitionInputList", 100), "BatchUpdatePartition": ("Entries", 100),
                 "BatchDeletePartition": ("PartitionsToDelete", 25), "BatchGetPartition": ("PartitionsToGet", 1000),
                 "BatchDeleteTable": ("TablesToDelete", 100), "BatchDeleteTableVersion": ("VersionIds", 100)}
-PAGE_LIMITS = {"GetPartitions": 1000, "GetTables": 100, "GetDatabases": 100, "GetTableVersions": 100}
+PAGE_LIMITS = {"GetPartitions": 1000, "GetTables": 100, "GetDatabases": 100, "GetTableVersions": 100,
+               "GetJobRuns": 200}
 
 
 def invalid(message):

@@ -1,4 +1,4 @@
-"""Glue: moto's catalog, with the limits, the pages and the versions that moto does not enforce."""
+"""Glue: moto's catalog, with the limits, the pages and the versions that moto does not enforce, and runs as tests tell them."""
 
 import collections
 import json
@@ -8,10 +8,11 @@ import zlib
 
 from glue_batches import item_error
 from glue_checks import check
+from glue_runs import JobRuns
 from wire import ServiceError, json_reply
 
 LISTS = {"GetPartitions": "Partitions", "GetTables": "TableList", "GetDatabases": "DatabaseList",
-         "GetTableVersions": "TableVersions"}
+         "GetTableVersions": "TableVersions", "GetJobRuns": "JobRuns"}
 PAGE = 100
 
 
@@ -21,6 +22,7 @@ class Glue:
         # Check and write are one step; moto itself walks its dictionaries without a lock, so reads take it as well.
         self.lock = threading.RLock()
         self._listings = collections.OrderedDict()
+        self.job_runs = JobRuns()
 
     def handle(self, operation, request):
         body = request.json()
@@ -32,6 +34,9 @@ class Glue:
                 self._check_version(request, body)
             if operation in ("UpdatePartition", "BatchUpdatePartition"):
                 return self._update_partitions(operation, request, body)
+            if operation == "GetJobRun":
+                run = self.job_runs.get(body.get("JobName"), body.get("RunId"))
+                return json_reply({"JobRun": run}) if run else self.backend.forward(request)
             return self.backend.forward(request)
 
     def call(self, caller, operation, body):
@@ -98,6 +103,8 @@ class Glue:
             self._listings.popitem(last=False)
 
     def _whole(self, operation, request, body):
+        if operation == "GetJobRuns" and self.job_runs.of(body.get("JobName")):
+            return self.job_runs.of(body["JobName"])
         asked = {key: value for key, value in body.items() if key not in ("MaxResults", "NextToken", "Segment")}
         items = self.call(request, operation, asked)[LISTS[operation]]
         if operation != "GetPartitions":

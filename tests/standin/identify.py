@@ -1,8 +1,10 @@
 """Names a request: service, operation, scope and key.
 
-The scope keeps tests apart that share one stand-in: the bucket, the database, the secret's or the parameter's name.
+The scope keeps tests apart that share one stand-in: the bucket, the database, the name of a secret, a parameter, a queue, a
+topic, a rule, a stream, a function or a job of Glue, the first part of the path of Slack's webhook.
 """
 
+import json
 import re
 
 S3_SUBRESOURCES = {
@@ -15,7 +17,10 @@ S3_SUBRESOURCES = {
 }
 VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Delete", "HEAD": "Head", "POST": "Post"}
 TARGETS = {"AWSGlue": "glue", "AmazonAthena": "athena", "secretsmanager": "secretsmanager", "AmazonSSM": "ssm",
-           "TrentService": "kms"}
+           "TrentService": "kms", "AmazonSQS": "sqs", "AWSEvents": "events", "Firehose_20150804": "firehose",
+           "GraniteServiceVersion20100801": "cloudwatch"}
+# Services whose name in a signature is not the one of their API.
+SIGNED = {"monitoring": "cloudwatch"}
 
 
 class Identity:
@@ -28,6 +33,8 @@ class Identity:
 
 def identify(request, athena_scope):
     """`athena_scope` tells the scope of calls that name only a query, which nothing in the request shows."""
+    if request.path.startswith("/_slack/"):
+        return identify_slack(request)
     target = request.header("x-amz-target")
     if target:
         prefix, _, operation = target.rpartition(".")
@@ -35,11 +42,45 @@ def identify(request, athena_scope):
         return Identity(service, operation, json_scope(service, operation, request, athena_scope),
                         request.body.decode("utf-8", "replace"))
     service = request.signed_service() or "s3"
+    service = SIGNED.get(service, service)
+    if service == "lambda":
+        return identify_lambda(request)
     if service != "s3" or (request.method == "POST" and request.path == "/" and b"Action=" in request.body):
-        action = re.search(rb"(?:^|&)Action=(\w+)", request.body)
-        name = action.group(1).decode() if action else request.query.get("Action", "")
-        return Identity(service if service != "s3" else "sts", name, "", request.body.decode("utf-8", "replace"))
+        return identify_form(service if service != "s3" else "sts", request)
     return identify_s3(request)
+
+
+def identify_slack(request):
+    """The key is the message: the rest of the path is the webhook's secret, which must not reach the log."""
+    scope = request.path.split("/")[2]
+    return Identity("slack", "PostMessage", scope, request.body.decode("utf-8", "replace"))
+
+
+def identify_form(service, request):
+    """A call of the query protocol, whose parameters are a form: those are its key, but for STS."""
+    action = re.search(rb"(?:^|&)Action=(\w+)", request.body)
+    body = request.body.decode("utf-8", "replace")
+    if not action or service == "sts":
+        return Identity(service, action.group(1).decode() if action else request.query.get("Action", ""), "", body)
+    fields = request.form()
+    return Identity(service, action.group(1).decode(), form_scope(service, fields), json.dumps(fields, ensure_ascii=False))
+
+
+def form_scope(service, fields):
+    if service == "sns":
+        arn = next((fields[name] for name in ("TopicArn", "TargetArn", "SubscriptionArn", "ResourceArn") if fields.get(name)), "")
+        return arn.split(":")[5] if arn.count(":") >= 5 else fields.get("Name", "")
+    if service == "sqs":
+        return queue_name(fields)
+    return fields.get("Namespace", "")
+
+
+def identify_lambda(request):
+    """Lambda's API is REST: only what names a function is told apart."""
+    found = re.match(r"/[\d-]+/functions/([^/]+)(/invocations)?", request.path)
+    name = found.group(1).split(":function:")[-1] if found else ""
+    operation = "Invoke" if found and found.group(2) else f"{VERBS.get(request.method, request.method)}Function"
+    return Identity("lambda", operation, name, request.body.decode("utf-8", "replace"))
 
 
 def json_scope(service, operation, request, athena_scope):
@@ -53,12 +94,28 @@ def json_scope(service, operation, request, athena_scope):
     if service == "ssm":
         names = body.get("Names") or [""]
         return str(body.get("Name") or body.get("Path") or names[0])
-    return ""
+    if service == "sqs":
+        return queue_name(body)
+    if service == "events":
+        return events_scope(body)
+    return str(body.get({"firehose": "DeliveryStreamName", "cloudwatch": "Namespace"}.get(service, ""), ""))
+
+
+def queue_name(fields):
+    return str(fields.get("QueueUrl") or fields.get("QueueName") or "").rstrip("/").split("/")[-1]
+
+
+def events_scope(body):
+    """The rule; for events that are put the bus of the first."""
+    first = (body.get("Entries") or [{}])[0]
+    return str(body.get("Rule") or body.get("Name") or body.get("EventBusName") or first.get("EventBusName") or "")
 
 
 def glue_scope(operation, body):
     if "DatabaseName" in body:
         return str(body["DatabaseName"])
+    if "JobName" in body or operation == "CreateJob":
+        return str(body.get("JobName") or body.get("Name") or "")
     if operation in ("GetDatabase", "UpdateDatabase", "DeleteDatabase"):
         return str(body.get("Name", ""))
     return str((body.get("DatabaseInput") or {}).get("Name", ""))

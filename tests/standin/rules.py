@@ -10,7 +10,7 @@ import threading
 ACTIONS = ("status", "lost_reply", "reset", "delay", "truncate", "flip", "hold_before", "hold_after", "error_200",
            "partial")
 KNOWN = {"scope", "service", "operation", "method", "key", "skip", "times", "action", "status", "error", "message",
-         "seconds", "bytes", "count"}
+         "seconds", "bytes", "count", "retry_after"}
 HOLD_AT_MOST = 600
 
 

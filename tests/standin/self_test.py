@@ -22,8 +22,11 @@ import botocore.config
 
 import self_test_athena
 import self_test_glue
+import self_test_messages
 import self_test_proxy
+import self_test_slack
 import self_test_sql
+import self_test_states
 
 
 class Stand:
@@ -84,7 +87,8 @@ def main():
     try:
         assert process.stdout.readline().strip() == "ready"
         stand = Stand(*ports)
-        for module in (self_test_proxy, self_test_glue, self_test_athena, self_test_sql):
+        for module in (self_test_proxy, self_test_messages, self_test_slack, self_test_glue, self_test_athena, self_test_sql,
+                       self_test_states):
             for name in [name for name in vars(module) if name.startswith("check_")]:
                 failed += not passes(name, getattr(module, name), stand)
         assert process.poll() is None, "the stand-in died"

@@ -1,6 +1,8 @@
 """Glue: pages, limits, versions, errors by item, faults."""
 
 import threading
+import urllib.error
+import uuid
 
 from self_test_proxy import breaks, refusal
 
@@ -174,3 +176,35 @@ def check_glue_faults(stand):
     refusal("ThrottlingException", lambda: glue.get_table(DatabaseName=database, Name="u"))
     operations = [each["operation"] for each in stand.control("GET", f"log?scope={database}")]
     assert operations[:3] == ["CreateDatabase", "CreateTable", "GetTable"]
+
+
+def check_glue_runs(stand):
+    """runs as told: one by its name, all of a job newest first and by pages, one that ends later; what is missing."""
+    glue, job = stand.client("glue"), f"job-{uuid.uuid4().hex}"
+    for number in range(5):
+        stand.control("POST", "glue_runs", {"job": job, "run": f"jr_{number}", "execution_time": 10 * number, "state": "FAILED",
+                                            "started": 1_700_000_000 + number, "error": "exit code 3"})
+    stand.control("POST", "glue_runs", {"scope": job, "run": "jr_2", "execution_time": 840, "arguments": {"--lakegate_jobs": "a"},
+                                        "started": 1_700_000_002})
+    run = glue.get_job_run(JobName=job, RunId="jr_2")["JobRun"]
+    assert (run["JobName"], run["ExecutionTime"], run["JobRunState"]) == (job, 840, "SUCCEEDED")
+    assert run["Arguments"] == {"--lakegate_jobs": "a"} and (run["CompletedOn"] - run["StartedOn"]).total_seconds() == 840
+    assert glue.get_job_run(JobName=job, RunId="jr_1")["JobRun"]["ErrorMessage"] == "exit code 3"
+    pages = list(glue.get_paginator("get_job_runs").paginate(JobName=job, PaginationConfig={"PageSize": 2}))
+    assert [[each["Id"] for each in page["JobRuns"]] for page in pages] == [["jr_4", "jr_3"], ["jr_2", "jr_1"], ["jr_0"]]
+    stand.control("POST", "glue_runs", {"job": job, "run": "jr_5", "execution_time": 1, "state": "RUNNING"})
+    assert "CompletedOn" not in glue.get_job_runs(JobName=job, MaxResults=1)["JobRuns"][0]
+    refusal("EntityNotFoundException", lambda: glue.get_job_run(JobName=job, RunId="jr_9"))
+    refusal("EntityNotFoundException", lambda: glue.get_job_run(JobName="none", RunId="jr_0"))
+    refusal("EntityNotFoundException", lambda: glue.get_job_runs(JobName="none"))
+    refusal("ValidationException", lambda: glue.get_job_runs(JobName=job, MaxResults=201))
+    stand.rule(scope=job, service="glue", operation="GetJobRun", action="status", error="ThrottlingException")
+    refusal("ThrottlingException", lambda: glue.get_job_run(JobName=job, RunId="jr_0"))
+    for wrong in ({"state": "DONE"}, {"execution_time": "1"}, {"arguments": {"a": 1}}, {"duration": 1}):
+        try:
+            stand.control("POST", "glue_runs", {"job": job, "run": "jr_6", "execution_time": 1, **wrong})
+            raise AssertionError(f"{wrong} was taken")
+        except urllib.error.HTTPError as error:
+            assert error.code == 400
+    stand.control("DELETE", f"glue_runs?scope={job}")
+    refusal("EntityNotFoundException", lambda: glue.get_job_run(JobName=job, RunId="jr_2"))

@@ -16,7 +16,9 @@ from backend import Backend
 from glue_shim import Glue
 from identify import identify
 from journal import Journal
+from queues import Queues
 from rules import RuleBook
+from slack import Slack
 from wire import Reply, Request, ServiceError, json_error, s3_error
 
 
@@ -32,6 +34,10 @@ class StandIn(http.server.ThreadingHTTPServer):
         self.backend = Backend(moto_port)
         self.glue = Glue(self.backend)
         self.athena = Athena(self.backend, self.glue)
+        self.queues = Queues(self.backend)
+        self.slack = Slack()
+        self.handlers = {"glue": self.glue.handle, "athena": self.athena.handle, "sqs": self.queues.handle_sqs,
+                         "sns": self.queues.handle_sns, "slack": self.slack.handle}
         self.rules = RuleBook()
         self.journal = Journal()
         super().__init__(("127.0.0.1", port), Handler)
@@ -60,7 +66,7 @@ class StandIn(http.server.ThreadingHTTPServer):
         return outcome
 
     def _handler(self, identity):
-        real = {"glue": self.glue.handle, "athena": self.athena.handle}.get(identity.service)
+        real = self.handlers.get(identity.service)
 
         def handle(request):
             try:

@@ -33,6 +33,10 @@ class Request:
             self._json = parsed if isinstance(parsed, dict) else {}
         return self._json
 
+    def form(self):
+        """The parameters of a service that speaks the query protocol."""
+        return dict(urllib.parse.parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
     def with_json(self, body):
         """The same request with another JSON body."""
         return Request(self.method, self.target, self.headers, json.dumps(body).encode())
@@ -96,3 +100,24 @@ def s3_error_body(code, message):
 def s3_error(status, code, message):
     return Reply(status, [("Content-Type", "application/xml"), ("x-amz-request-id", uuid.uuid4().hex[:16].upper())],
                  s3_error_body(code, message))
+
+
+def sns_error(status, code, message):
+    """An error of the query protocol."""
+    fault = "Sender" if status < 500 else "Receiver"
+    number = str(uuid.uuid4())
+    body = ('<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error>'
+            f"<Type>{fault}</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+            f"<RequestId>{number}</RequestId></ErrorResponse>")
+    return Reply(status, [("Content-Type", "text/xml"), ("x-amzn-RequestId", number)], body.encode())
+
+
+def sqs_error(status, code, message):
+    """SQS tells its clients the code of the protocol that it spoke before in a header, and they go by that."""
+    reply = json_error(f"com.amazonaws.sqs#{code}", message, status)
+    reply.headers.append(("x-amzn-query-error", f"{code};{'Sender' if status < 500 else 'Receiver'}"))
+    return reply
+
+
+def text_reply(status, text):
+    return Reply(status, [("Content-Type", "text/html")], text.encode())

@@ -4,11 +4,13 @@ mod account;
 mod bucket;
 mod credentials;
 mod failure;
+mod queue;
 mod secrets;
 
 pub use account::{Aws, AwsOptions};
 pub use bucket::{BucketFacts, Identity};
 pub use failure::{AwsFailure, FailureKind};
+pub use queue::{Queue, ReceivedMessage};
 pub use secrets::{AwsSecrets, SecretReference};
 
 /// The configuration of the SDK, for crates that make clients of their own.

@@ -27,7 +27,7 @@ Exit codes:
   5 a service is unavailable, try again   6 commit unknown   7 catalog lagging   130 interrupted";
 
 /// Options that stand before or after any command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct GlobalArguments {
     /// The project's folder [default: this folder, else the nearest parent with a lakegate.toml]
     #[arg(long, global = true, value_name = "DIR", env = "LAKEGATE_PROJECT")]
@@ -70,6 +70,16 @@ pub enum Command {
     Doctor,
     /// Delete old generations that no recent version of a table needs
     Vacuum(VacuumArguments),
+    /// Show how the last run of several jobs stands, or define it for Step Functions
+    Workflow(WorkflowArguments),
+    /// Look for data that grow old and tell people, or try whether alarms arrive
+    Alarms(AlarmsArguments),
+    /// Serve again what a Lambda function could not: messages of the dead-letter queue
+    Redrive(RedriveArguments),
+    /// Run jobs with the arguments that AWS Glue gives: --JOB_NAME, --lakegate_jobs
+    Glue(GlueArguments),
+    /// Serve events as a Lambda function; a `bootstrap` without arguments does the same
+    Lambda,
 }
 
 /// `lakegate demo`
@@ -114,6 +124,7 @@ Examples:
   lakegate run                                    every job, upstream first
   lakegate run orders clicks                      these two
   lakegate run orders --force                     also when its input has not changed
+  lakegate run --resume                           the last run of several jobs, from where it stopped
   lakegate run --json | jq '.jobs[] | {job, outcome}'")]
 pub struct RunArguments {
     /// Jobs to run [default: all]
@@ -122,6 +133,9 @@ pub struct RunArguments {
     /// Run even when input and configuration are as they were at the last publish
     #[arg(long)]
     pub force: bool,
+    /// Go on with the last run of several jobs where it stopped: what succeeded is not run again
+    #[arg(long, conflicts_with = "jobs")]
+    pub resume: bool,
 }
 
 /// How a result is printed.
@@ -317,6 +331,97 @@ pub struct VacuumArguments {
     /// Say what would be deleted, and delete nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `lakegate workflow`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate --env prod workflow status
+  lakegate workflow step-functions --function arn:aws:lambda:ap-northeast-2:123456789012:function:shop-tables
+  lakegate workflow step-functions --glue-job shop-nightly orders order_items")]
+pub struct WorkflowArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: WorkflowAction,
+}
+
+/// What `lakegate workflow` does.
+#[derive(Debug, Subcommand)]
+pub enum WorkflowAction {
+    /// How the last run of several jobs stands
+    Status,
+    /// Print the jobs and their order as a state machine, in Amazon States Language
+    StepFunctions {
+        /// Only these jobs
+        #[arg(value_name = "JOB")]
+        jobs: Vec<String>,
+        /// The Lambda function that runs them
+        #[arg(long, value_name = "ARN", default_value = "${Function}", conflicts_with = "glue_job")]
+        function: String,
+        /// The Glue job that runs them, instead of a function
+        #[arg(long, value_name = "NAME")]
+        glue_job: Option<String>,
+    },
+}
+
+/// `lakegate alarms`
+#[derive(Debug, Args)]
+pub struct AlarmsArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: AlarmsAction,
+}
+
+/// What `lakegate alarms` does.
+#[derive(Debug, Subcommand)]
+pub enum AlarmsAction {
+    /// Tell people of data older than `fresh_within`, and of a catalog that lags
+    Check {
+        /// Print them, and tell nobody
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Send an alarm that says it is a test; the exit code is that of the first channel that fails
+    Test,
+}
+
+/// `lakegate redrive`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate --env prod redrive --list              what is there, and why; takes nothing
+  lakegate --env prod redrive                     serves it all again: what succeeds is taken from the queue
+  lakegate --env prod redrive --discard ID")]
+pub struct RedriveArguments {
+    /// Show the messages with their reasons, and leave them there
+    #[arg(long)]
+    pub list: bool,
+    /// Take this message from the queue without serving it
+    #[arg(long, value_name = "ID", conflicts_with = "list")]
+    pub discard: Option<String>,
+    /// At most so many messages
+    #[arg(short = 'n', long, default_value_t = 1000)]
+    pub limit: usize,
+}
+
+/// `lakegate glue`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  lakegate glue --JOB_NAME nightly --JOB_RUN_ID jr_1 --lakegate_jobs orders,clicks --lakegate_env prod
+
+  --lakegate_jobs A,B        jobs to run [default: all]
+  --lakegate_env NAME        as --env
+  --lakegate_project DIR     as --project
+  --lakegate_force true      as --force of `lakegate run`
+  --lakegate_resume true     as --resume of `lakegate run`
+
+What Glue itself passes is taken as it is. Any other argument that begins with --lakegate_ is refused.")]
+pub struct GlueArguments {
+    /// --key value pairs, as Glue passes them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0.., value_name = "--KEY VALUE")]
+    pub arguments: Vec<String>,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

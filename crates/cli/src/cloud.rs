@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use lakegate_alarms::{Slack, Sns};
 use lakegate_aws::{Aws, AwsOptions, AwsSecrets, SecretReference};
 use lakegate_catalog_glue::GlueCatalog;
 use lakegate_contract::{Error, Result};
 use lakegate_lake::{BucketOptions, Lake};
+use lakegate_pipeline::alarm::AlarmChannel;
 use lakegate_pipeline::{Breakers, Catalog, Inputs, Project, SecretStore};
 use lakegate_redaction::Secret;
 use lakegate_reports::{AthenaEngine, AthenaOptions};
@@ -43,7 +45,7 @@ impl Services {
         }
         let glue = project.catalog()?.map(|settings| GlueCatalog::new(aws.clone(), settings));
         Ok(Self {
-            inputs: Inputs::new(project.root.clone(), input_options(&options)),
+            inputs: Inputs::new(project.root.clone(), project.inputs_location()?, input_options(&options)),
             lake: Lake::open_with(&location, &options)?,
             secrets: Secrets(AwsSecrets::new(aws.clone())),
             aws,
@@ -74,6 +76,21 @@ impl Services {
                 .help("`lakegate catalog diff` says what would change"));
         }
         Ok(glue)
+    }
+
+    /// Who is told of alarms.
+    ///
+    /// # Errors
+    /// When a setting names a variable or a secret that cannot be read, or is no channel.
+    pub async fn alarm_channels(&self, project: &Project) -> Result<Vec<Arc<dyn AlarmChannel>>> {
+        let mut channels: Vec<Arc<dyn AlarmChannel>> = Vec::new();
+        if let Some(topic) = project.alarm_topic()? {
+            channels.push(Arc::new(Sns::new(self.aws.clone(), topic)));
+        }
+        if let Some(webhook) = project.slack_webhook(&self.secrets).await? {
+            channels.push(Arc::new(Slack::new(webhook)?));
+        }
+        Ok(channels)
     }
 
     /// Athena, over the catalog. `may_reuse`: an earlier result will do, where the project says so.

@@ -7,11 +7,15 @@ mod context;
 mod dataset;
 mod embedded;
 mod errors;
+mod freshness;
+mod lambda;
 mod logging;
 mod output;
 mod progress;
+mod runner;
 mod sources;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -24,11 +28,17 @@ use crate::arguments::{Arguments, Command};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    // As the bootstrap of a function the program is started without a word.
+    let words = lambda::is_bootstrap().then(|| ["bootstrap".into(), "lambda".into()].into_iter().collect());
+    let words: Vec<OsString> = words.unwrap_or_else(|| std::env::args_os().collect());
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) => return refused_arguments(&error),
     };
-    logging::start(arguments.global.verbose, arguments.global.json);
+    match arguments.command {
+        Command::Lambda => logging::start_for_machines(arguments.global.verbose.max(1)),
+        _ => logging::start(arguments.global.verbose, arguments.global.json),
+    }
     let as_json = arguments.global.json;
     match run(arguments) {
         Ok(code) => code,
@@ -81,5 +91,10 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Catalog(catalog) => commands::catalog::run(catalog, global).await,
         Command::Doctor => commands::doctor::run(global).await,
         Command::Vacuum(vacuum) => commands::vacuum::run(vacuum, global).await,
+        Command::Workflow(workflow) => commands::workflow::run(workflow, global).await,
+        Command::Alarms(alarms) => commands::alarms::run(alarms, global).await,
+        Command::Redrive(redrive) => commands::redrive::run(redrive, global).await,
+        Command::Glue(glue) => commands::glue::run(glue, global).await,
+        Command::Lambda => lambda::run(global).await.map(|()| ExitCode::SUCCESS),
     }
 }

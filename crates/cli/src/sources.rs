@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::files::check_pattern;
+use lakegate_pipeline::patterns::check_pattern;
 use lakegate_pipeline::{Inputs, JobFile, Project, SecretStore, Source, SourceEnvironment};
 use lakegate_source_clicks::{ClicksConfig, ClicksSource};
 use lakegate_source_rds::{RdsConfig, RdsSource};
@@ -29,6 +29,16 @@ pub fn connection_of(job: &JobFile) -> Option<String> {
     job.source::<RdsConfig>().ok().filter(|_| job.definition.source_kind == "rds").map(|config| config.connection)
 }
 
+/// The pattern of the files that a job reads, if it reads files, with the place of `[inputs]` before it.
+pub fn pattern_of(inputs: &Inputs, job: &JobFile) -> Result<Option<String>> {
+    let files = match job.definition.source_kind.as_str() {
+        "survey" => job.source::<SurveyConfig>()?.files,
+        "clicks" => job.source::<ClicksConfig>()?.files,
+        _ => return Ok(None),
+    };
+    Ok(Some(inputs.pattern(&files)))
+}
+
 /// Makes the source of a job.
 pub async fn build(
     project: &Project,
@@ -46,11 +56,15 @@ pub async fn build(
         }
         "survey" => {
             let environment = environment(project, None, secrets, inputs).await?;
-            Arc::new(SurveySource::new(job.source::<SurveyConfig>()?, contract, environment)?)
+            let mut config: SurveyConfig = job.source()?;
+            config.files = inputs.pattern(&config.files);
+            Arc::new(SurveySource::new(config, contract, environment)?)
         }
         "clicks" => {
             let environment = environment(project, None, secrets, inputs).await?;
-            Arc::new(ClicksSource::new(job.source::<ClicksConfig>()?, contract, environment)?)
+            let mut config: ClicksConfig = job.source()?;
+            config.files = inputs.pattern(&config.files);
+            Arc::new(ClicksSource::new(config, contract, environment)?)
         }
         other => return Err(unknown_kind(job, other)),
     })

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::TryStreamExt as _;
 use lakegate_contract::{Error, Result};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
 
 use crate::bucket::{self, BucketOptions};
 use crate::failure;
@@ -63,6 +63,23 @@ impl Objects {
             }
         });
         Ok(listed?.into_iter().map(found).collect())
+    }
+
+    /// An object by its key; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked.
+    pub async fn find(&self, key: &str) -> Result<Option<FoundObject>> {
+        let place = self.shown(key);
+        // A key that no listing of ours could show is that of no input.
+        let Ok(path) = Path::parse(key) else { return Ok(None) };
+        match self.store.head(&path).await {
+            Ok(meta) => {
+                Ok(Some(FoundObject { key: key.to_owned(), bytes: meta.size, e_tag: meta.e_tag.unwrap_or_default() }))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failure::store(&error, place)),
+        }
     }
 
     /// A part of an object, if it still is the one that has this ETag.

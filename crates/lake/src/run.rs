@@ -18,6 +18,16 @@ impl RunId {
         Self(Ulid::generate())
     }
 
+    /// An identity of that time.
+    pub fn of(time: DateTime<Utc>) -> Self {
+        Self(Ulid::from_datetime(time.into()))
+    }
+
+    /// The earliest identity of that time: all later ones sort behind it.
+    pub fn earliest(time: DateTime<Utc>) -> Self {
+        Self(Ulid::from_parts(u64::try_from(time.timestamp_millis()).unwrap_or_default(), 0))
+    }
+
     /// When the run began.
     pub fn began(self) -> DateTime<Utc> {
         DateTime::from(self.0.datetime())

@@ -7,7 +7,8 @@ use std::time::UNIX_EPOCH;
 use lakegate_contract::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::inputs::{InputPlace, bucket_of};
+use crate::inputs::InputPlace;
+use crate::patterns::{check_pattern, matches};
 use crate::source::{Bookmark, InputObject};
 use crate::text::digest;
 
@@ -46,23 +47,6 @@ pub(crate) fn nothing_matches(pattern: &str, place: &str) -> Error {
 
 pub(crate) fn unreadable(error: &std::io::Error, name: &str) -> Error {
     Error::bad_input(format!("the file cannot be read: {}", error.kind())).at(name)
-}
-
-/// Whether a pattern stays within the project.
-///
-/// # Errors
-/// When a part of it is `..`.
-pub fn check_pattern(pattern: &str) -> Result<()> {
-    if bucket_of(pattern).is_some_and(|(bucket, _)| bucket.is_empty() || bucket.contains(['*', '?'])) {
-        return Err(Error::usage(format!("the pattern `{pattern}` names no bucket"))
-            .expected("s3://bucket/prefix/*.gz, with wildcards in the key alone"));
-    }
-    if pattern.split('/').any(|part| part == "..") {
-        return Err(
-            Error::usage(format!("the pattern `{pattern}` leaves the project")).expected("a pattern without `..`")
-        );
-    }
-    Ok(())
 }
 
 /// Pins a file by its size and time of change.
@@ -195,6 +179,16 @@ pub fn new_files(
     })
 }
 
+/// The names of the files that a bookmark says are published.
+///
+/// # Errors
+/// When it is not one of files.
+pub(crate) fn published_files(bookmark: &serde_json::Value) -> Result<Vec<String>> {
+    let known: BTreeMap<String, serde::de::IgnoredAny> = serde::Deserialize::deserialize(bookmark)
+        .map_err(|_| Error::bug("the bookmark of the last run is not one of files"))?;
+    Ok(known.into_keys().collect())
+}
+
 /// BLAKE3 of objects, by name and version.
 pub(crate) type Hashes = HashMap<(String, String), String>;
 
@@ -269,47 +263,6 @@ fn collect(folder: &Path, parts: &[&str], found: &mut Vec<PathBuf>) -> Result<()
     Ok(())
 }
 
-/// Whether the parts of a key match those of a pattern, in which `**` stands for any number of them.
-pub(crate) fn matches_path(pattern: &[&str], segments: &[&str]) -> bool {
-    match (pattern.split_first(), segments.split_first()) {
-        (None, None) => true,
-        (Some((&"**", rest)), _) => {
-            matches_path(rest, segments)
-                || segments.split_first().is_some_and(|(_, below)| matches_path(pattern, below))
-        }
-        (Some((first, rest)), Some((segment, below))) => matches(first, segment) && matches_path(rest, below),
-        _ => false,
-    }
-}
-
-/// Whether a name matches a pattern of `*` and `?`, in time linear in both but for backtracking to the last `*`.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || Some(c) == name.get(n) => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == '*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,16 +314,6 @@ mod tests {
         assert_eq!(names("?.txt"), ["n.txt"]);
         assert!(names("nothing/*.csv").is_empty());
         assert!(matching_files(folder.path(), "../x").is_err());
-    }
-
-    #[test]
-    fn keys_match_as_paths_do() {
-        let matching = |pattern: &str, key: &str| {
-            matches_path(&pattern.split('/').collect::<Vec<_>>(), &key.split('/').collect::<Vec<_>>())
-        };
-        assert!(matching("a/**/*.json*", "a/b/c/z.json.gz") && matching("a/**/*.json", "a/x.json"));
-        assert!(matching("**", "a/b") && matching("a/*/y", "a/b/y"));
-        assert!(!matching("a/*", "a/b/c") && !matching("a/**/x", "b/x") && !matching("a", "a/b"));
     }
 
     #[test]

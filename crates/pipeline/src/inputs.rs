@@ -1,6 +1,6 @@
 //! Files that a source reads: of the project's folder, or objects of a bucket. What was listed is what is read, or an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -9,19 +9,21 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use lakegate_contract::{Error, Result};
-use lakegate_lake::{BucketOptions, Objects};
+use lakegate_lake::{BucketOptions, FoundObject, Objects};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::files::{self, Hashes, InputFile, NewFiles};
+use crate::patterns::{SCHEME, bucket_of, check_pattern, fixed_folder, matches_path};
 use crate::source::{Bookmark, InputObject};
 
 /// Bytes of an object that are asked for at once.
 const CHUNK: u64 = 4 << 20;
 /// Chunks that wait to be read, besides the one that is on its way.
 const AHEAD: usize = 1;
-const SCHEME: &str = "s3://";
+/// Objects that are asked for one by one rather than by listing their folder.
+const ASKED_ONE_BY_ONE: usize = 16;
 
 /// Where the files of a project's sources are. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub struct Inputs(Arc<Shared>);
 
 struct Shared {
     root: PathBuf,
+    /// What relative patterns are below, if not the root.
+    location: Option<String>,
     options: BucketOptions,
     buckets: Mutex<BTreeMap<String, Objects>>,
     fetcher: OnceLock<Fetcher>,
@@ -78,15 +82,25 @@ impl From<&InputFile> for PinnedFile {
 }
 
 impl Inputs {
-    /// Files below `root`; `options` say how buckets are reached.
-    pub fn new(root: PathBuf, options: BucketOptions) -> Self {
+    /// Files below `root`, or below `location`, a folder or `s3://bucket/prefix`; `options` say how buckets are reached.
+    pub fn new(root: PathBuf, location: Option<String>, options: BucketOptions) -> Self {
         Self(Arc::new(Shared {
             root,
+            location,
             options,
             buckets: Mutex::default(),
             fetcher: OnceLock::new(),
             hashes: Arc::default(),
         }))
+    }
+
+    /// A pattern as a job has it, with the place that relative ones are below.
+    pub fn pattern(&self, files: &str) -> String {
+        let absolute = files.starts_with('/') || files.contains("://");
+        match self.0.location.as_deref().filter(|_| !absolute) {
+            None => files.to_owned(),
+            Some(location) => format!("{}/{files}", location.trim_end_matches('/')),
+        }
     }
 
     /// What remains to be read of `files`: see [`files::new_files`].
@@ -123,26 +137,36 @@ impl Inputs {
     }
 
     /// The files that match `pattern`, sorted by name: below the project's folder, or `s3://bucket/prefix/**/*.gz`. `*` and
-    /// `?` stand for characters of a name, `**` for any number of folders.
+    /// `?` stand for characters of a name, `**` for any number of folders. With `only`, those of them that are named there:
+    /// perhaps none.
     ///
     /// # Errors
     /// When no file matches, or they cannot be listed.
-    pub async fn matching(&self, pattern: &str) -> Result<Vec<InputFile>> {
-        match bucket_of(pattern) {
+    pub async fn matching(&self, pattern: &str, only: Option<&BTreeSet<String>>) -> Result<Vec<InputFile>> {
+        let found = match bucket_of(pattern) {
             None => files::matching_files(&self.0.root, pattern),
-            Some((bucket, keys)) => self.matching_objects(pattern, bucket, keys).await,
+            Some((bucket, keys)) => self.matching_objects(pattern, bucket, keys, only).await,
+        };
+        match (found, only) {
+            (Ok(files), Some(only)) => Ok(files.into_iter().filter(|f| only.contains(&f.object.name)).collect()),
+            (found, _) => found,
         }
     }
 
-    async fn matching_objects(&self, pattern: &str, bucket: &str, keys: &str) -> Result<Vec<InputFile>> {
-        files::check_pattern(pattern)?;
-        let fixed = keys.find(['*', '?']).map_or(keys, |wild| keys.get(..wild).unwrap_or_default());
-        let folder = fixed.rsplit_once('/').map_or("", |(folder, _)| folder);
+    async fn matching_objects(
+        &self,
+        pattern: &str,
+        bucket: &str,
+        keys: &str,
+        only: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<InputFile>> {
+        check_pattern(pattern)?;
+        let folder = fixed_folder(keys);
         let parts: Vec<&str> = keys.split('/').filter(|p| !p.is_empty()).collect();
         let mut found: Vec<InputFile> = Vec::new();
-        for object in self.bucket(bucket)?.list(folder).await? {
+        for object in self.objects(bucket, folder, &parts, only).await? {
             let segments: Vec<&str> = object.key.split('/').collect();
-            if files::matches_path(&parts, &segments) {
+            if matches_path(&parts, &segments) {
                 let version = format!("etag-{}", object.e_tag);
                 let pinned = InputObject {
                     name: format!("{SCHEME}{bucket}/{}", object.key),
@@ -154,10 +178,30 @@ impl Inputs {
             }
         }
         found.sort_by(|a, b| a.object.name.cmp(&b.object.name));
-        match found.is_empty() {
+        match found.is_empty() && only.is_none() {
             true => Err(files::nothing_matches(pattern, &format!("{SCHEME}{bucket}/{folder}"))),
             false => Ok(found),
         }
+    }
+
+    /// All objects of a folder; or, of a few that are named, those that are there.
+    async fn objects(
+        &self,
+        bucket: &str,
+        folder: &str,
+        parts: &[&str],
+        only: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<FoundObject>> {
+        let objects = self.bucket(bucket)?;
+        let Some(only) = only.filter(|only| only.len() <= ASKED_ONE_BY_ONE) else { return objects.list(folder).await };
+        let mut found = Vec::new();
+        for key in only.iter().filter_map(|name| bucket_of(name)).filter(|(b, _)| *b == bucket).map(|(_, key)| key) {
+            let segments: Vec<&str> = key.split('/').collect();
+            if matches_path(parts, &segments) {
+                found.extend(objects.find(key).await?);
+            }
+        }
+        Ok(found)
     }
 
     /// The bytes of a file from its beginning on; they come as they are read. The reader may block.
@@ -247,12 +291,6 @@ impl fmt::Debug for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Inputs({})", self.0.root.display())
     }
-}
-
-/// The bucket and the rest of `s3://bucket/…`.
-pub fn bucket_of(pattern: &str) -> Option<(&str, &str)> {
-    let rest = pattern.strip_prefix(SCHEME)?;
-    Some(rest.split_once('/').unwrap_or((rest, "")))
 }
 
 /// What an error of a reader that [`Inputs`] has opened means: that of the bucket, or of the disk.

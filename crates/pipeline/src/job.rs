@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::Gate;
 
+const MOST_RETRIES: u32 = 10;
+
 /// How what is loaded relates to what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -18,6 +20,17 @@ pub enum LoadMode {
     Replace,
     /// It joins what is there; what was read before is not read again.
     Append,
+}
+
+/// When a job may run, by how the jobs that it waits for ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// All of them succeeded.
+    #[default]
+    All,
+    /// All of them have ended, and at least one succeeded.
+    Any,
 }
 
 /// How one table is loaded, source apart.
@@ -31,12 +44,20 @@ pub struct JobDefinition {
     pub table: TableName,
     /// How it is loaded.
     pub mode: LoadMode,
-    /// Jobs that must have succeeded before.
+    /// Jobs that it waits for.
     pub after: Vec<JobName>,
+    /// How those must have ended.
+    pub condition: Condition,
     /// When it runs on a scheduler: `cron(…)` or `rate(…)`.
     pub schedule: Option<String>,
-    /// How long it may take: `"10m"`.
-    pub max_duration: Option<String>,
+    /// How often it is tried again after a failure that may pass.
+    pub retries: u32,
+    /// How long one attempt may take before it is abandoned.
+    pub timeout: Option<Duration>,
+    /// How long it may take before an alarm says so.
+    pub max_duration: Option<Duration>,
+    /// How old its last success may be before an alarm says so.
+    pub fresh_within: Option<Duration>,
     /// Its gate.
     pub gate: Gate,
     /// The kind of its source.
@@ -63,8 +84,14 @@ struct JobDocument<S> {
     mode: LoadMode,
     #[serde(default)]
     after: Vec<JobName>,
+    #[serde(default)]
+    condition: Condition,
     schedule: Option<String>,
+    #[serde(default)]
+    retries: u32,
+    timeout: Option<String>,
     max_duration: Option<String>,
+    fresh_within: Option<String>,
     source: S,
     #[serde(default)]
     gate: Gate,
@@ -87,9 +114,14 @@ impl JobFile {
         if let Some(schedule) = &document.schedule {
             check_schedule(schedule).map_err(|e| e.at(&file))?;
         }
-        if let Some(duration) = &document.max_duration {
-            parse_duration(duration).map_err(|e| e.within(&file))?;
+        if document.retries > MOST_RETRIES {
+            return Err(Error::usage(format!("retries = {}", document.retries))
+                .at(&file)
+                .expected(format!("at most {MOST_RETRIES}")));
         }
+        let time = |text: &Option<String>| text.as_deref().map(parse_duration).transpose().map_err(|e| e.within(&file));
+        let (timeout, max_duration, fresh_within) =
+            (time(&document.timeout)?, time(&document.max_duration)?, time(&document.fresh_within)?);
         let definition = JobDefinition {
             table: match document.table {
                 Some(table) => table,
@@ -99,8 +131,12 @@ impl JobFile {
             description: document.description,
             mode: document.mode,
             after: document.after,
+            condition: document.condition,
             schedule: document.schedule,
-            max_duration: document.max_duration,
+            retries: document.retries,
+            timeout,
+            max_duration,
+            fresh_within,
             gate: document.gate,
             source_kind: kind,
         };
@@ -125,6 +161,21 @@ impl JobFile {
     pub fn source<S: DeserializeOwned>(&self) -> Result<S> {
         let document: JobDocument<S> = parse_document(&self.text, &self.path.display().to_string())?;
         Ok(document.source)
+    }
+}
+
+/// A time as people say it: `14 m`, `90 s`, `2 h 5 m`, `3 d`.
+pub fn shown_duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.subsec_millis()),
+        1..120 => format!("{seconds} s"),
+        120..3600 => format!("{} m", (seconds + 30) / 60),
+        3600..172_800 => match (seconds / 3600, seconds % 3600 / 60) {
+            (hours, 0) => format!("{hours} h"),
+            (hours, minutes) => format!("{hours} h {minutes} m"),
+        },
+        _ => format!("{} d", seconds / 86_400),
     }
 }
 
@@ -198,6 +249,26 @@ mod tests {
         let error = job.source::<Example>().unwrap_err();
         assert!(error.place().unwrap().ends_with("orders.toml:3:1"), "{error}");
         assert_eq!(error.advice(), Some("did you mean `table`?"));
+    }
+
+    #[test]
+    fn times_are_shown_as_people_say_them() {
+        let shown = |seconds| shown_duration(Duration::from_secs(seconds));
+        assert_eq!(
+            [shown(90), shown(840), shown(3600), shown(7500), shown(260_000)],
+            ["90 s", "14 m", "1 h", "2 h 5 m", "3 d"]
+        );
+        assert_eq!(shown_duration(Duration::from_millis(40)), "40 ms");
+    }
+
+    #[test]
+    fn what_a_workflow_needs_is_read_and_checked() {
+        let text = "after = [\"users\"]\ncondition = \"any\"\nretries = 2\ntimeout = \"30m\"\nfresh_within = \"26h\"\n[source]\nkind = \"x\"\n";
+        let job = load(text).unwrap().definition;
+        assert_eq!((job.condition, job.retries, job.timeout), (Condition::Any, 2, Some(Duration::from_secs(1800))));
+        for (good, bad) in [("retries = 2", "retries = 11"), ("\"any\"", "\"some\""), ("30m", "30")] {
+            assert!(load(&text.replace(good, bad)).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use lakegate_contract::{Error, Result};
 use lakegate_redaction::{Origin, RawBatch};
 use serde_json::json;
 
-use crate::source::{Bookmark, ItemStream, Plan, Rejected, Source, SourceItem, Split};
+use crate::source::{Bookmark, ItemStream, Plan, Rejected, Scope, Source, SourceItem, Split};
 
 /// Batches in memory, a split each.
 #[derive(Debug, Clone, Default)]
@@ -45,8 +45,8 @@ impl Source for MemorySource {
         "memory".to_owned()
     }
 
-    async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
-        let seen = since.and_then(|b| b.0.as_u64()).unwrap_or(0);
+    async fn plan(&self, scope: &Scope<'_>) -> Result<Plan> {
+        let seen = scope.since.and_then(|b| b.0.as_u64()).unwrap_or(0);
         let splits = (0u64..).zip(&self.batches).filter(|(i, _)| *i >= seen).map(|(i, batch)| Split {
             name: format!("batch {i}"),
             bytes: Some(batch.get_array_memory_size() as u64),

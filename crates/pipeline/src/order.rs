@@ -6,7 +6,7 @@ use std::future::Future;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use lakegate_contract::{Error, JobName, Result};
 
-use crate::JobDefinition;
+use crate::{Condition, JobDefinition};
 
 /// The jobs named by `selected` (all, when there is none), upstream first.
 ///
@@ -66,33 +66,62 @@ fn visit<'a>(
     Ok(())
 }
 
-/// Runs `jobs` (in order), at most `limit` at once, each after those of them that it waits for. `run` says whether it
-/// succeeded; a job whose upstream did not is handed to `skip` with the upstream's name.
+/// Whether a job may run.
+enum Readiness<'a> {
+    Now,
+    Later,
+    /// Because of this upstream.
+    Never(&'a JobName),
+}
+
+fn readiness<'a>(
+    condition: Condition,
+    upstream: &[&'a JobName],
+    succeeded: &BTreeSet<&JobName>,
+    failed: &BTreeSet<&JobName>,
+) -> Readiness<'a> {
+    let broken = upstream.iter().find(|name| failed.contains(*name));
+    let all_ended = upstream.iter().all(|name| succeeded.contains(name) || failed.contains(name));
+    let good = upstream.iter().filter(|name| succeeded.contains(*name)).count();
+    match (condition, broken) {
+        (Condition::All, Some(broken)) => Readiness::Never(broken),
+        (Condition::Any, Some(broken)) if all_ended && good == 0 => Readiness::Never(broken),
+        _ if all_ended => Readiness::Now,
+        _ => Readiness::Later,
+    }
+}
+
+/// Runs `jobs` (in order), at most `limit` at once, each once those of them that it waits for have ended as its condition asks;
+/// `done` have succeeded before. `run` says whether it succeeded; a job that may not run is handed to `skip` with the upstream
+/// that is to blame.
 pub async fn run_in_order<'a, F>(
     jobs: &[&'a JobDefinition],
+    done: &[&'a JobName],
     limit: usize,
     mut run: impl FnMut(&'a JobDefinition) -> F,
     mut skip: impl FnMut(&'a JobDefinition, &JobName),
 ) where
     F: Future<Output = bool>,
 {
-    let names: BTreeSet<&JobName> = jobs.iter().map(|job| &job.name).collect();
+    let names: BTreeSet<&JobName> = jobs.iter().map(|job| &job.name).chain(done.iter().copied()).collect();
     let mut waiting: Vec<&'a JobDefinition> = jobs.to_vec();
-    let mut succeeded: BTreeSet<&'a JobName> = BTreeSet::new();
+    let mut succeeded: BTreeSet<&'a JobName> = done.iter().copied().collect();
     let mut failed: BTreeSet<&'a JobName> = BTreeSet::new();
     let mut running = FuturesUnordered::new();
     loop {
         let mut still = Vec::new();
         for job in waiting {
-            let upstream = || job.after.iter().filter(|name| names.contains(name));
-            if let Some(broken) = upstream().find(|name| failed.contains(name)) {
-                skip(job, broken);
-                failed.insert(&job.name);
-            } else if running.len() < limit.max(1) && upstream().all(|name| succeeded.contains(name)) {
-                let future = run(job);
-                running.push(async move { (job, future.await) });
-            } else {
-                still.push(job);
+            let upstream: Vec<&JobName> = job.after.iter().filter(|name| names.contains(name)).collect();
+            match readiness(job.condition, &upstream, &succeeded, &failed) {
+                Readiness::Never(broken) => {
+                    skip(job, broken);
+                    failed.insert(&job.name);
+                }
+                Readiness::Now if running.len() < limit.max(1) => {
+                    let future = run(job);
+                    running.push(async move { (job, future.await) });
+                }
+                _ => still.push(job),
             }
         }
         waiting = still;
@@ -105,19 +134,23 @@ pub async fn run_in_order<'a, F>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{Gate, LoadMode};
 
-    fn job(name: &str, after: &[&str]) -> JobDefinition {
+    pub(crate) fn job(name: &str, after: &[&str]) -> JobDefinition {
         JobDefinition {
             name: JobName::new(name).unwrap(),
             description: None,
             table: lakegate_contract::TableName::new(name).unwrap(),
             mode: LoadMode::Replace,
             after: after.iter().map(|n| JobName::new(*n).unwrap()).collect(),
+            condition: crate::Condition::All,
             schedule: None,
+            retries: 0,
+            timeout: None,
             max_duration: None,
+            fresh_within: None,
             gate: Gate::default(),
             source_kind: "memory".to_owned(),
         }
@@ -144,8 +177,45 @@ mod tests {
             let good = job.name.as_str() != "a";
             async move { good }
         };
-        run_in_order(&ordered, 2, run, |job, upstream| skipped.push(format!("{} for {upstream}", job.name))).await;
+        run_in_order(&ordered, &[], 2, run, |job, upstream| skipped.push(format!("{} for {upstream}", job.name))).await;
         assert_eq!(ran.into_inner().unwrap(), ["a", "d"]);
         assert_eq!(skipped, ["b for a", "c for b"]);
+    }
+
+    #[tokio::test]
+    async fn any_runs_when_one_of_its_upstream_succeeded_and_all_have_ended() {
+        let any = |name: &str, after: &[&str]| JobDefinition { condition: Condition::Any, ..job(name, after) };
+        let jobs = [
+            job("a", &[]),
+            job("b", &[]),
+            job("z", &[]),
+            any("c", &["a", "b"]),
+            any("d", &["a", "z"]),
+            any("e", &["d"]),
+        ];
+        let ordered = in_order(&jobs, &[]).unwrap();
+        let ran = std::sync::Mutex::new(Vec::new());
+        let mut skipped = Vec::new();
+        let run = |job: &JobDefinition| {
+            ran.lock().unwrap().push(job.name.to_string());
+            let good = !["a", "z"].contains(&job.name.as_str());
+            async move { good }
+        };
+        run_in_order(&ordered, &[], 1, run, |job, upstream| skipped.push(format!("{} for {upstream}", job.name))).await;
+        assert_eq!(ran.into_inner().unwrap(), ["a", "b", "z", "c"]);
+        assert_eq!(skipped, ["d for a", "e for d"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_done_is_not_run_again() {
+        let jobs = [job("a", &[]), job("b", &["a"]), job("c", &["b"])];
+        let left: Vec<&JobDefinition> = jobs.iter().skip(1).collect();
+        let ran = std::sync::Mutex::new(Vec::new());
+        let run = |job: &JobDefinition| {
+            ran.lock().unwrap().push(job.name.to_string());
+            async { true }
+        };
+        run_in_order(&left, &[&jobs[0].name], 2, run, |_, _| {}).await;
+        assert_eq!(ran.into_inner().unwrap(), ["b", "c"]);
     }
 }

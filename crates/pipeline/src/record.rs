@@ -54,6 +54,8 @@ pub struct RunRecord {
     pub table: String,
     /// What set it off: `manual`, `schedule`, `event`.
     pub trigger: String,
+    /// That by name: an invocation, a message, a workflow.
+    pub occasion: Option<String>,
     /// Who ran it: the user of the process.
     pub principal: String,
     /// Version of lakegate.

@@ -88,7 +88,7 @@ impl Breakers {
 }
 
 /// Between half of a pause and all of it: jobs that failed together must not come back together.
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
     pause.mul_f64(0.5 + f64::from(nanos % 1000) / 2000.0)
 }

@@ -1,7 +1,7 @@
 //! What a source must be able to do: say what it would read, and read one part of it.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -127,6 +127,21 @@ pub enum SourceItem {
     },
 }
 
+/// How much of a source a run wants.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope<'a> {
+    /// The bookmark of the last published run of an appending job; a job that replaces has none and gets everything.
+    pub since: Option<&'a Bookmark>,
+    /// Of files, only those with these names: a run that events woke leaves alone what no event has named. Other sources have
+    /// no such parts.
+    pub only: Option<&'a BTreeSet<String>>,
+}
+
+impl Scope<'_> {
+    /// Everything that there is.
+    pub const ALL: Scope<'static> = Scope { since: None, only: None };
+}
+
 /// What [`Source::open`] returns.
 pub type ItemStream = Pin<Box<dyn Stream<Item = Result<SourceItem>> + Send>>;
 
@@ -151,12 +166,11 @@ pub trait Source: Send + Sync {
         None
     }
 
-    /// What would be read now. `since` is the bookmark of the last published run of an appending job; a job that
-    /// replaces passes `None` and gets everything.
+    /// What would be read now.
     ///
     /// # Errors
     /// When the source cannot be reached, refuses access, or lacks a column or an object that is needed.
-    async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan>;
+    async fn plan(&self, scope: &Scope<'_>) -> Result<Plan>;
 
     /// Reads one split.
     ///

@@ -7,7 +7,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
 
-use crate::source::{Plan, Source, SourceItem, Split};
+use crate::source::{Plan, Scope, Source, SourceItem, Split};
 
 /// What a source gave, all splits together.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -93,8 +93,8 @@ fn texts(batch: &RecordBatch) -> Result<Vec<String>> {
 /// # Errors
 /// The first thing that does not hold.
 pub async fn check_source(source: Arc<dyn Source>, contract: &Contract) -> Result<Everything> {
-    let first = source.plan(None).await?;
-    let second = source.plan(None).await?;
+    let first = source.plan(&Scope::ALL).await?;
+    let second = source.plan(&Scope::ALL).await?;
     if first.identity != second.identity || first.identity.is_empty() {
         return Err(Error::bug("two plans of one input have different identities"));
     }
@@ -111,7 +111,7 @@ pub async fn check_source(source: Arc<dyn Source>, contract: &Contract) -> Resul
         return Err(Error::bug("reading twice gives different rows"));
     }
     if let Some(bookmark) = &first.bookmark
-        && !source.plan(Some(bookmark)).await?.splits.is_empty()
+        && !source.plan(&Scope { since: Some(bookmark), only: None }).await?.splits.is_empty()
     {
         return Err(Error::bug("something is new since the plan's own bookmark"));
     }

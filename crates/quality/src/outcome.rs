@@ -48,6 +48,16 @@ pub struct RuleOutcome {
     pub labels: BTreeMap<String, String>,
 }
 
+/// The rule, and why it did not hold.
+impl fmt::Display for RuleOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.message {
+            Some(message) => write!(f, "{} ({message})", self.rule),
+            None => f.write_str(&self.rule),
+        }
+    }
+}
+
 impl RuleOutcome {
     /// Whether it keeps the gate shut: it did not hold, and is not labelled `"gate"="warn"`.
     pub fn closes_gate(&self) -> bool {

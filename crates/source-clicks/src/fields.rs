@@ -32,10 +32,16 @@ impl Members {
     /// # Errors
     /// When a column is both a value and an object with members of its own.
     pub(crate) fn of(contract: &Contract) -> Result<Self> {
+        Self::of_columns(contract, |_| true)
+    }
+
+    /// The same for some columns of it, by their published names.
+    pub(crate) fn of_columns(contract: &Contract, wanted: impl Fn(&str) -> bool) -> Result<Self> {
         let mut root = Members::default();
         let mut index = 0;
         for column in contract.columns() {
-            for path in &column.source {
+            let sources = column.source.iter().filter(|_| wanted(column.name.as_str()));
+            for path in sources {
                 let target = if column.is_published() {
                     Target::Columns(vec![(index, column.data_type.clone())])
                 } else {

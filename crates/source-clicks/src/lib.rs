@@ -10,8 +10,10 @@ mod json;
 mod reader;
 mod scanner;
 mod source;
+mod transform;
 
 pub use source::{ClicksConfig, ClicksSource, LogFormat};
 
 #[cfg(test)]
 mod tests;
+pub use transform::{CutEvent, CutFault, Transformation};

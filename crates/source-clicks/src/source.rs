@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
-use lakegate_pipeline::inputs::bucket_of;
-use lakegate_pipeline::{Bookmark, InputObject, ItemStream, PinnedFile, Plan, Source, SourceEnvironment, Split};
+use lakegate_pipeline::patterns::bucket_of;
+use lakegate_pipeline::{Bookmark, InputObject, ItemStream, PinnedFile, Plan, Scope, Source, SourceEnvironment, Split};
 use serde::Deserialize;
 
 use crate::decode::{ObjectDecoder, Shape};
@@ -82,9 +82,10 @@ impl Source for ClicksSource {
         bucket_of(&self.config.files).map(|(bucket, _)| format!("bucket {bucket}"))
     }
 
-    async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
+    async fn plan(&self, scope: &Scope<'_>) -> Result<Plan> {
         let inputs = &self.environment.inputs;
-        let new = inputs.new_files(since, inputs.matching(&self.config.files).await?, |_| None).await?;
+        let new =
+            inputs.new_files(scope.since, inputs.matching(&self.config.files, scope.only).await?, |_| None).await?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {

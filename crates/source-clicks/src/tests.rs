@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use lakegate_contract::{Class, Contract};
 use lakegate_pipeline::testing::{Everything, check_source, read_all};
-use lakegate_pipeline::{Source, SourceEnvironment};
+use lakegate_pipeline::{Scope, Source, SourceEnvironment};
 use proptest::prelude::*;
 
 use crate::{ClicksConfig, ClicksSource, LogFormat};
@@ -27,7 +27,7 @@ fn contract() -> Arc<Contract> {
 fn source(folder: &Path, format: LogFormat, contract: &Arc<Contract>, max_record_bytes: usize) -> ClicksSource {
     let config = ClicksConfig { kind: "clicks".into(), files: "*".into(), format, max_record_bytes };
     let environment = SourceEnvironment {
-        inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), Default::default()),
+        inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), None, Default::default()),
         project_root: folder.to_path_buf(),
         time_zone: chrono_tz::UTC,
         connections: Default::default(),
@@ -117,7 +117,7 @@ fn one_member_may_fill_several_columns_and_an_object_is_no_value() {
     let config =
         ClicksConfig { kind: "clicks".into(), files: "*".into(), format: LogFormat::Json, max_record_bytes: 4096 };
     let environment = SourceEnvironment {
-        inputs: lakegate_pipeline::Inputs::new(folder.path().to_path_buf(), Default::default()),
+        inputs: lakegate_pipeline::Inputs::new(folder.path().to_path_buf(), None, Default::default()),
         project_root: folder.path().to_path_buf(),
         time_zone: chrono_tz::UTC,
         connections: Default::default(),
@@ -158,7 +158,7 @@ fn a_truncated_gzip_is_an_error_that_says_where() {
     std::fs::write(folder.path().join("f.gz"), &whole[..whole.len() / 2]).unwrap();
     let source = source(folder.path(), LogFormat::Json, &contract(), 4096);
     let error = runtime()
-        .block_on(async { read_all(&source, &contract(), &source.plan(None).await.unwrap()).await })
+        .block_on(async { read_all(&source, &contract(), &source.plan(&Scope::ALL).await.unwrap()).await })
         .unwrap_err();
     assert_eq!(error.class(), Class::BadInput);
     assert!(error.place().unwrap().starts_with("f.gz@byte "), "{error}");
@@ -170,9 +170,12 @@ fn a_file_that_changed_after_it_was_published_is_refused() {
     std::fs::write(folder.path().join("f"), GOOD).unwrap();
     let source = source(folder.path(), LogFormat::Json, &contract(), 4096);
     runtime().block_on(async {
-        let bookmark = source.plan(None).await.unwrap().bookmark;
+        let bookmark = source.plan(&Scope::ALL).await.unwrap().bookmark;
         std::fs::write(folder.path().join("f"), format!("{GOOD}{GOOD}")).unwrap();
-        assert_eq!(source.plan(bookmark.as_ref()).await.unwrap_err().class(), Class::BadInput);
+        assert_eq!(
+            source.plan(&Scope { since: bookmark.as_ref(), only: None }).await.unwrap_err().class(),
+            Class::BadInput
+        );
     });
 }
 
@@ -195,8 +198,9 @@ fn read_once(text: &str) -> (Vec<String>, usize) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("f"), text).unwrap();
     let source = source(folder.path(), LogFormat::Json, &contract(), 4096);
-    let read =
-        runtime().block_on(async { read_all(&source, &contract(), &source.plan(None).await.unwrap()).await }).unwrap();
+    let read = runtime()
+        .block_on(async { read_all(&source, &contract(), &source.plan(&Scope::ALL).await.unwrap()).await })
+        .unwrap();
     (read.rows, read.rejected.len())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lakegate_contract::{Contract, Error, Result, suggest};
 use lakegate_pipeline::rows::RowsBuilder;
-use lakegate_pipeline::{Bookmark, ItemStream, Plan, Source, SourceEnvironment, Split};
+use lakegate_pipeline::{ItemStream, Plan, Scope, Source, SourceEnvironment, Split};
 use lakegate_redaction::Secret;
 use serde::Deserialize;
 
@@ -141,7 +141,7 @@ impl Source for RdsSource {
         }
     }
 
-    async fn plan(&self, _since: Option<&Bookmark>) -> Result<Plan> {
+    async fn plan(&self, _scope: &Scope<'_>) -> Result<Plan> {
         match &self.table {
             Table::Postgres(table) => table.plan().await,
             Table::Sqlite(table) => table.plan(),

@@ -360,7 +360,7 @@ fn quoted(name: &str) -> String {
 mod tests {
     use lakegate_contract::Contract;
     use lakegate_pipeline::testing::check_source;
-    use lakegate_pipeline::{Source, SourceEnvironment};
+    use lakegate_pipeline::{Scope, Source, SourceEnvironment};
 
     use crate::{RdsConfig, RdsSource};
 
@@ -369,7 +369,7 @@ mod tests {
     fn source(folder: &Path, table: &str, contract: &str, splits: Option<usize>) -> (Arc<RdsSource>, Arc<Contract>) {
         let contract = Arc::new(Contract::parse(contract, "schemas/t.toml").unwrap());
         let environment = SourceEnvironment {
-            inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), Default::default()),
+            inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), None, Default::default()),
             project_root: folder.to_path_buf(),
             time_zone: chrono_tz::Asia::Seoul,
             connections: [("shop".to_owned(), Secret::new("sqlite:shop.db"))].into(),
@@ -407,7 +407,7 @@ mod tests {
             assert_eq!(read.rows, ["1|10.50|2026-03-09T01:02:03.456Z", "2|7.00|2026-03-09T01:02:03Z", "3|0.10|NULL"]);
             assert_eq!(read.rejected.len(), 3, "{:?}", read.rejected);
             assert!(!read.rejected.join(" ").contains("hunter2"));
-            assert_eq!(source.plan(None).await.unwrap().unread_columns, ["extra"]);
+            assert_eq!(source.plan(&Scope::ALL).await.unwrap().unread_columns, ["extra"]);
         }
     }
 
@@ -436,22 +436,22 @@ mod tests {
         let folder = database();
         Connection::open(folder.path().join("shop.db")).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
         let (source, contract) = source(folder.path(), "t", CONTRACT, Some(2));
-        let before = source.plan(None).await.unwrap().identity;
+        let before = source.plan(&Scope::ALL).await.unwrap().identity;
         check_source(Arc::clone(&source) as Arc<dyn Source>, &contract).await.unwrap();
-        assert_eq!(source.plan(None).await.unwrap().identity, before);
+        assert_eq!(source.plan(&Scope::ALL).await.unwrap().identity, before);
         let writer = Connection::open(folder.path().join("shop.db")).unwrap();
         writer.execute_batch("UPDATE t SET extra = 'y' WHERE id = 1").unwrap();
-        assert_ne!(source.plan(None).await.unwrap().identity, before);
+        assert_ne!(source.plan(&Scope::ALL).await.unwrap().identity, before);
     }
 
     #[tokio::test]
     async fn what_is_missing_is_named_with_what_there_is() {
         let folder = database();
         let (missing, _) = source(folder.path(), "tt", CONTRACT, None);
-        let error = missing.plan(None).await.unwrap_err();
+        let error = missing.plan(&Scope::ALL).await.unwrap_err();
         assert_eq!(error.advice(), Some("did you mean `t`?"));
         let (column, _) = source(folder.path(), "t", &CONTRACT.replace("\"at\"", "\"att\""), None);
-        let error = column.plan(None).await.unwrap_err();
+        let error = column.plan(&Scope::ALL).await.unwrap_err();
         assert!(error.advice().unwrap().contains("did you mean `at`?"), "{error}");
     }
 
@@ -459,7 +459,7 @@ mod tests {
     async fn a_change_after_the_plan_is_told() {
         let folder = database();
         let (source, _) = source(folder.path(), "t", CONTRACT, None);
-        let plan = source.plan(None).await.unwrap();
+        let plan = source.plan(&Scope::ALL).await.unwrap();
         Connection::open(folder.path().join("shop.db")).unwrap().execute_batch("DELETE FROM t; VACUUM").unwrap();
         let error = source.open(plan.splits.first().unwrap()).await.err().unwrap();
         assert!(error.class().retryable());

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lakegate_contract::{Contract, Error, Result};
 use lakegate_pipeline::files::InputFile;
-use lakegate_pipeline::inputs::bucket_of;
+use lakegate_pipeline::patterns::bucket_of;
 use lakegate_pipeline::rows::RowsBuilder;
 use lakegate_pipeline::source::items_of;
 use lakegate_pipeline::{
-    Bookmark, InputObject, ItemStream, PinnedFile, Plan, Source, SourceEnvironment, SourceItem, Split,
+    Bookmark, InputObject, ItemStream, PinnedFile, Plan, Scope, Source, SourceEnvironment, SourceItem, Split,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::channel;
@@ -169,12 +169,12 @@ impl Source for SurveySource {
         bucket_of(&self.shared.config.files).map(|(bucket, _)| format!("bucket {bucket}"))
     }
 
-    async fn plan(&self, since: Option<&Bookmark>) -> Result<Plan> {
+    async fn plan(&self, scope: &Scope<'_>) -> Result<Plan> {
         let inputs = &self.shared.environment.inputs;
-        let mut files = inputs.matching(&self.shared.config.files).await?;
+        let mut files = inputs.matching(&self.shared.config.files, scope.only).await?;
         // Excel leaves such files beside open workbooks.
         files.retain(|f| !f.object.name.rsplit('/').next().unwrap_or_default().starts_with("~$"));
-        let new = inputs.new_files(since, files, quarter::of_name).await?;
+        let new = inputs.new_files(scope.since, files, quarter::of_name).await?;
         let mut plan = Plan::default();
         let mut objects: Vec<InputObject> = Vec::new();
         for file in new.files {

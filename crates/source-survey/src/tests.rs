@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakegate_contract::{Class, Contract, Error};
 use lakegate_pipeline::testing::{Everything, check_source};
-use lakegate_pipeline::{Source, SourceEnvironment};
+use lakegate_pipeline::{Scope, Source, SourceEnvironment};
 use rust_xlsxwriter::{Format, Workbook};
 use zip::write::SimpleFileOptions;
 
@@ -46,7 +46,7 @@ fn source(folder: &Path, config: &str, contract: &str) -> Result<(Arc<SurveySour
     let contract = Arc::new(Contract::parse(contract, "schemas/survey.toml").unwrap());
     let config: SurveyConfig = toml::from_str(config).unwrap();
     let environment = SourceEnvironment {
-        inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), Default::default()),
+        inputs: lakegate_pipeline::Inputs::new(folder.to_path_buf(), None, Default::default()),
         project_root: folder.to_path_buf(),
         time_zone: chrono_tz::Asia::Seoul,
         connections: Default::default(),
@@ -76,7 +76,7 @@ async fn notes_merged_headers_several_answers_and_bad_cells() {
         ["설문_2026Q1.xlsx 5..6: cell C5: column price: text that is no whole number where tinyint was expected"]
     );
     let (source, _) = source(folder.path(), CONFIG, CONTRACT).unwrap();
-    assert_eq!(source.plan(None).await.unwrap().unread_columns, ["기타 문항"]);
+    assert_eq!(source.plan(&Scope::ALL).await.unwrap().unread_columns, ["기타 문항"]);
 }
 
 #[tokio::test]

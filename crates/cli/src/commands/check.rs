@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use lakegate_contract::{Class, Error, Result, Treatment};
 use lakegate_lake::BucketOptions;
+use lakegate_pipeline::patterns::would_trigger;
 use lakegate_pipeline::{Inputs, JobFile, NoSecrets, Project};
 use lakegate_quality::check_with_references;
 use lakegate_reports::Report;
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use crate::arguments::GlobalArguments;
 use crate::context::{project_root, relative, ruleset, table_schema};
-use crate::sources::{build, connection_of, undeclared};
+use crate::sources::{build, connection_of, pattern_of, undeclared};
 use crate::{context, errors, output};
 
 /// Reports every problem that is found; the exit code is 2 when there is one.
@@ -48,7 +49,7 @@ pub async fn run(global: &GlobalArguments) -> Result<ExitCode> {
 
 async fn problems(project: &Project) -> Vec<Error> {
     let schemas = schemas(project);
-    let inputs = Inputs::new(project.root.clone(), BucketOptions::default());
+    let inputs = Inputs::new(project.root.clone(), None, BucketOptions::default());
     let mut problems: Vec<Error> = project.jobs.iter().flat_map(|job| undeclared_names(project, job)).collect();
     for job in project.jobs.iter().filter(|job| connection_of(job).is_none()) {
         let built = match project.contract(&job.definition.table) {
@@ -75,6 +76,7 @@ async fn problems(project: &Project) -> Vec<Error> {
         }
     }
     problems.extend(rulesets_of_nothing(project));
+    problems.extend(loops(project));
     match project.reports() {
         Ok(paths) => {
             for path in paths {
@@ -82,6 +84,32 @@ async fn problems(project: &Project) -> Vec<Error> {
             }
         }
         Err(error) => problems.push(error),
+    }
+    problems
+}
+
+/// What a run writes below what a job reads: an upload would wake the job, whose output would wake it again. Places that name
+/// variables which are not set here are not known.
+fn loops(project: &Project) -> Vec<Error> {
+    let inputs = Inputs::new(project.root.clone(), project.inputs_location().ok().flatten(), BucketOptions::default());
+    let output = project.athena().ok().and_then(|athena| athena.output);
+    let places: Vec<(&str, String)> = [("the lake", project.lake_location().ok()), ("[athena] output", output)]
+        .into_iter()
+        .filter_map(|(what, place)| Some((what, place?)))
+        .collect();
+    let mut problems = Vec::new();
+    for job in &project.jobs {
+        let Ok(Some(pattern)) = pattern_of(&inputs, job) else { continue };
+        for (what, place) in places.iter().filter(|(_, place)| would_trigger(&pattern, place)) {
+            problems.push(
+                Error::usage(format!(
+                    "{what}, {place}, is where the job's files are looked for: its own output would wake it"
+                ))
+                .at(job.path.display().to_string())
+                .expected(format!("files = \"{pattern}\" and {what} in prefixes of which none holds the other"))
+                .help("put files that come in below a prefix of their own, such as s3://bucket/data/"),
+            );
+        }
     }
     problems
 }

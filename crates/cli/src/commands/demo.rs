@@ -15,6 +15,7 @@ use std::path::Path;
 use crate::arguments::{DemoArguments, GlobalArguments};
 use crate::commands::{report, run};
 use crate::embedded::{SHOP, write_files};
+use crate::runner::Selection;
 use crate::{context, output};
 
 /// Remembers which shop a folder holds.
@@ -29,7 +30,7 @@ pub async fn run(arguments: &DemoArguments, global: &GlobalArguments) -> Result<
     let root =
         folder.canonicalize().map_err(|e| Error::bug(format!("the new folder cannot be opened: {}", e.kind())))?;
     let project = Project::load(&root, global.env.as_deref())?;
-    let finished = run::run_jobs(&project, &[], false, global.json).await?;
+    let finished = run::run_jobs(&project, Selection::Jobs(&[]), false, global.json).await?;
     let mut shown = Vec::new();
     let engine = LocalEngine::new(context::lake(&project).await?, project.memory_limit());
     if !global.json {

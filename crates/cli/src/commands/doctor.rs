@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use lakegate_contract::{Error, Result};
-use lakegate_pipeline::{JobFile, Project};
+use lakegate_pipeline::{JobFile, Project, Scope};
 use serde_json::json;
 
 use crate::arguments::GlobalArguments;
@@ -146,7 +146,7 @@ async fn athena(project: &Project, services: &Services) -> Result<(String, Vec<S
 
 async fn reads(project: &Project, services: &Services, job: &JobFile) -> Result<(String, Vec<String>)> {
     let (_, source) = context::job(project, services, job.definition.name.as_str()).await?;
-    let plan = source.plan(None).await?;
+    let plan = source.plan(&Scope::ALL).await?;
     Ok((format!("{}: {} splits", source.describe(), plan.splits.len()), plan.notices))
 }
 

@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
 use lakegate_contract::Result;
 use lakegate_lake::Head;
-use lakegate_pipeline::{Bookmark, JobDefinition, LoadMode, Plan, in_order, would_be_unchanged};
+use lakegate_pipeline::{Bookmark, JobDefinition, LoadMode, Plan, Scope, in_order, would_be_unchanged};
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, PlanArguments};
@@ -25,7 +25,7 @@ pub async fn run(arguments: &PlanArguments, global: &GlobalArguments) -> Result<
         let head = lake.head(&definition.table).await?;
         let bookmark = head.as_ref().and_then(|h| h.run.as_ref()).and_then(|r| r.bookmark.clone());
         let since = bookmark.filter(|_| definition.mode == LoadMode::Append).map(Bookmark);
-        let plan = source.plan(since.as_ref()).await?;
+        let plan = source.plan(&Scope { since: since.as_ref(), only: None }).await?;
         let unchanged = would_be_unchanged(&job, &plan, head.as_ref().and_then(|h| h.run.as_ref()));
         planned.push(describe(definition, &source.describe(), &plan, head.as_ref(), unchanged));
     }

@@ -1,5 +1,6 @@
 //! A project: the folder with `lakegate.toml`.
 
+mod operations;
 mod references;
 mod settings;
 
@@ -17,6 +18,7 @@ use crate::{JobDefinition, JobFile};
 use references::{resolve, resolve_plain, resolve_url};
 use settings::{ProjectDocument, Settings};
 
+pub use operations::LambdaSettings;
 pub use references::{NoSecrets, SecretStore};
 pub use settings::{AthenaSettings, AthenaTables, CatalogSettings};
 
@@ -30,6 +32,8 @@ pub struct Project {
     pub root: PathBuf,
     /// Its name.
     pub name: String,
+    /// The environment, if one was named.
+    pub environment: Option<String>,
     /// Timestamps without a zone are read in it; months, days and hours are cut in it.
     pub time_zone: Tz,
     /// Its jobs, by name.
@@ -74,7 +78,8 @@ impl Project {
         let settings = settings::check(document, env).map_err(|e| e.at(&place))?;
         let contracts = load_contracts(root)?;
         let jobs = files(root, "jobs", "toml")?.iter().map(|path| JobFile::load(path)).collect::<Result<Vec<_>>>()?;
-        let project = Self { root: root.to_path_buf(), name, time_zone, jobs, contracts, settings, text };
+        let environment = env.map(str::to_owned);
+        let project = Self { root: root.to_path_buf(), name, environment, time_zone, jobs, contracts, settings, text };
         project.check_tables()?;
         project.check_twins().map_err(|e| e.at(&place))?;
         crate::in_order(&project.definitions(), &[])?;
@@ -217,6 +222,58 @@ impl Project {
         let athena = &self.settings.athena;
         let output = athena.output.as_deref().map(resolve_plain).transpose()?;
         Ok(AthenaSettings { work_group: resolve_plain(&athena.work_group)?, output, reuse: athena.reuse })
+    }
+
+    /// `[inputs] location`: what relative patterns of files are below, if not the project's folder.
+    ///
+    /// # Errors
+    /// When it names a variable that is not set.
+    pub fn inputs_location(&self) -> Result<Option<String>> {
+        self.settings.operations.inputs.as_deref().map(resolve_plain).transpose()
+    }
+
+    /// The name of the project and of its environment, for people: `shop (prod)`.
+    pub fn title(&self) -> String {
+        match &self.environment {
+            Some(environment) => format!("{} ({environment})", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// The address of Slack's incoming webhook, which is a secret; `None` when there is none, or it is empty.
+    ///
+    /// # Errors
+    /// When a reference in it cannot be resolved.
+    pub async fn slack_webhook(&self, store: &dyn SecretStore) -> Result<Option<Secret>> {
+        let Some(text) = &self.settings.operations.alarms.slack else { return Ok(None) };
+        let secret = resolve(text, store).await.map_err(|e| e.within("[alarms] slack in lakegate.toml"))?;
+        Ok(Some(secret).filter(|secret| !secret.expose().trim().is_empty()))
+    }
+
+    /// The topic of SNS that alarms go to; `None` when there is none, or it is empty.
+    ///
+    /// # Errors
+    /// When it names a variable that is not set, or is no topic.
+    pub fn alarm_topic(&self) -> Result<Option<String>> {
+        let topic = self.settings.operations.alarms.sns.as_deref().map(resolve_plain).transpose()?;
+        let topic = topic.filter(|topic| !topic.is_empty());
+        topic.as_deref().map(operations::check_topic).transpose()?;
+        Ok(topic)
+    }
+
+    /// How long a job of Glue's own may take, if the project says so.
+    pub fn glue_job_limit(&self, job: &str) -> Option<Duration> {
+        self.settings.operations.glue_limits.get(job).copied()
+    }
+
+    /// `[lambda]`.
+    ///
+    /// # Errors
+    /// When it names a variable that is not set.
+    pub fn lambda(&self) -> Result<LambdaSettings> {
+        let lambda = &self.settings.operations.lambda;
+        let dead_letters = lambda.dead_letters.as_deref().map(resolve_plain).transpose()?;
+        Ok(LambdaSettings { dead_letters: dead_letters.filter(|url| !url.is_empty()), ..lambda.clone() })
     }
 
     /// The URL of a connection, which holds a password; `None` when `lakegate.toml` does not declare the connection.

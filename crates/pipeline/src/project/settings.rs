@@ -8,6 +8,7 @@ use lakegate_contract::{Error, Result};
 use lakegate_lake::{BucketOptions, check_account, check_endpoint};
 use serde::Deserialize;
 
+use super::operations::{self, Alarms, Inputs, Lambda, Operations};
 use super::references;
 use crate::parse_duration;
 
@@ -29,6 +30,12 @@ pub(super) struct ProjectDocument {
     #[serde(default)]
     run: Run,
     #[serde(default)]
+    inputs: Inputs,
+    #[serde(default)]
+    alarms: Alarms,
+    #[serde(default)]
+    lambda: Lambda,
+    #[serde(default)]
     env: BTreeMap<String, Overrides>,
 }
 
@@ -45,6 +52,9 @@ struct Overrides {
     #[serde(default)]
     keys: BTreeMap<String, Key>,
     run: Option<Run>,
+    inputs: Option<Inputs>,
+    alarms: Option<Alarms>,
+    lambda: Option<Lambda>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -164,6 +174,7 @@ pub(super) struct Settings {
     pub(super) parallel_jobs: usize,
     pub(super) workers: usize,
     pub(super) memory_limit: usize,
+    pub(super) operations: Operations,
 }
 
 /// The settings of the environment that was named, or of none.
@@ -208,6 +219,11 @@ pub(super) fn check(mut document: ProjectDocument, env: Option<&str>) -> Result<
         parallel_jobs: run.parallel_jobs.unwrap_or(cores).max(1),
         workers: run.workers.unwrap_or(cores).max(1),
         memory_limit,
+        operations: operations::check(
+            overrides.inputs.unwrap_or(document.inputs),
+            overrides.alarms.unwrap_or(document.alarms),
+            overrides.lambda.unwrap_or(document.lambda),
+        )?,
     })
 }
 

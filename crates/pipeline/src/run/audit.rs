@@ -6,7 +6,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lakegate_contract::{Error, Result, TableName};
 use lakegate_lake::Staged;
-use lakegate_quality::{DatasetRules, RuleOutcome, Ruleset, Scope};
+use lakegate_quality::{DatasetRules, Ruleset, Scope};
 
 use super::Attempt;
 
@@ -26,13 +26,10 @@ impl Attempt<'_> {
             self.record.rules.extend(rules.evaluate(&session).await?);
         }
         for outcome in self.record.rules.iter().filter(|o| o.message.is_some() && !o.closes_gate()) {
-            self.notices.push(format!(
-                "rule on line {} does not hold (gate: warn): {}",
-                outcome.line,
-                describe(outcome)
-            ));
+            self.notices.push(format!("rule on line {} does not hold (gate: warn): {}", outcome.line, outcome));
         }
-        let closing: Vec<String> = self.record.rules.iter().filter(|o| o.closes_gate()).map(describe).collect();
+        let closing: Vec<String> =
+            self.record.rules.iter().filter(|o| o.closes_gate()).map(ToString::to_string).collect();
         if closing.is_empty() {
             return Ok(());
         }
@@ -72,12 +69,5 @@ impl Attempt<'_> {
             })?;
         }
         Ok(())
-    }
-}
-
-fn describe(outcome: &RuleOutcome) -> String {
-    match &outcome.message {
-        Some(message) => format!("{} ({message})", outcome.rule),
-        None => outcome.rule.clone(),
     }
 }

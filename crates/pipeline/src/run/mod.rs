@@ -6,9 +6,8 @@ mod fingerprint;
 mod mirror;
 mod shared;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -17,14 +16,17 @@ use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
 use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged, Tail, published_meanwhile};
 use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
+use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
 
 pub use fingerprint::would_be_unchanged;
 use fingerprint::{configuration_of, redaction_state, same_as_published};
 
+use crate::files::published_files;
 use crate::record::{peak_memory, principal};
-use crate::source::{Bookmark, Plan, Source};
+use crate::source::{Bookmark, Plan, Scope, Source};
 use crate::text::digest;
-use crate::{Breakers, Catalog, JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
+use crate::{Breakers, Cancellation, Catalog, JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
 
 /// How long a run that has failed tries to clear up after itself.
 const CLEARING: Duration = Duration::from_secs(60);
@@ -56,7 +58,8 @@ pub struct JobContext {
 }
 
 /// What set a run off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// Someone at a keyboard.
     #[default]
@@ -68,53 +71,12 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    fn as_str(self) -> &'static str {
+    /// As it stands in records.
+    pub fn as_str(self) -> &'static str {
         match self {
             Trigger::Manual => "manual",
             Trigger::Schedule => "schedule",
             Trigger::Event => "event",
-        }
-    }
-}
-
-/// Asks runs to stop; shared by all of them.
-#[derive(Debug, Clone, Default)]
-pub struct Cancellation(Arc<AtomicBool>);
-
-impl Cancellation {
-    /// Asks.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether someone has asked.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.is_cancelled() {
-            return Err(Error::new(Class::Interrupted, "the run was interrupted before it published")
-                .help("it has published nothing; run the job again when you like"));
-        }
-        Ok(())
-    }
-
-    /// The result of `work`, or the interruption, whichever comes first: a service that does not answer must not keep
-    /// anybody waiting.
-    async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        const LOOK: Duration = Duration::from_millis(100);
-        let interrupted = async {
-            loop {
-                if let Err(error) = self.check() {
-                    return error;
-                }
-                tokio::time::sleep(LOOK).await;
-            }
-        };
-        tokio::select! {
-            result = work => result,
-            error = interrupted => Err(error),
         }
     }
 }
@@ -126,6 +88,11 @@ pub struct RunOptions {
     pub force: bool,
     /// What set it off.
     pub trigger: Trigger,
+    /// That by name: an invocation, a message, a workflow.
+    pub occasion: Option<String>,
+    /// Of files, only those that these events name, and what a replacing job has published before. Those of a job that reads
+    /// no files have no such parts.
+    pub only: Option<Arc<BTreeSet<String>>>,
     /// Asks it to stop.
     pub cancellation: Cancellation,
     /// Watches.
@@ -153,8 +120,14 @@ impl JobReport {
 /// Runs a job once. Whatever happens is in the report, and in the lake's `system/runs`.
 pub async fn run_job(context: &JobContext, source: Arc<dyn Source>, options: &RunOptions) -> JobReport {
     let mut attempt = Attempt::new(context, options);
-    let result = attempt.run(source).await;
-    attempt.finish(result).await
+    // Of the highest level, so that whatever is logged within it tells the run.
+    let span = tracing::error_span!("run", job = %context.definition.name, run = %attempt.run);
+    async {
+        let result = attempt.run(source).await;
+        attempt.finish(result).await
+    }
+    .instrument(span)
+    .await
 }
 
 struct Attempt<'a> {
@@ -192,6 +165,11 @@ impl<'a> Attempt<'a> {
         let plan = cancellation.or(self.plan(source.as_ref(), before.as_ref())).await?;
         self.record.timings.plan = milliseconds(began);
         self.refuse_mixed_redaction(&plan, before.as_ref())?;
+        if self.options.only.is_some() && plan.splits.is_empty() {
+            self.notices.push("nothing of what the events name is new, or still there".to_owned());
+            self.record.outcome = Outcome::Unchanged;
+            return lagging.map_or(Ok(Outcome::Unchanged), Err);
+        }
         if self.is_unchanged(&plan, before.as_ref()) {
             self.record.outcome = Outcome::Unchanged;
             return lagging.map_or(Ok(Outcome::Unchanged), Err);
@@ -268,9 +246,11 @@ impl<'a> Attempt<'a> {
         const ATTEMPTS: u32 = 3;
         let before = before.and_then(|r| r.bookmark.clone());
         let since = before.clone().filter(|_| self.context.definition.mode == LoadMode::Append).map(Bookmark);
+        let only = self.options.only.as_deref().map(|named| self.with_published(named, before.as_ref())).transpose()?;
+        let scope = Scope { since: since.as_ref(), only: only.as_ref() };
         let plan = match source.service() {
-            Some(service) => self.context.breakers.call(&service, ATTEMPTS, || source.plan(since.as_ref())).await?,
-            None => source.plan(since.as_ref()).await?,
+            Some(service) => self.context.breakers.call(&service, ATTEMPTS, || source.plan(&scope)).await?,
+            None => source.plan(&scope).await?,
         };
         if self.context.definition.mode == LoadMode::Append && plan.bookmark.is_none() && !plan.splits.is_empty() {
             return Err(Error::usage(
@@ -288,6 +268,15 @@ impl<'a> Attempt<'a> {
         self.notices.extend(plan.notices.iter().cloned());
         self.refuse_or_tell(&plan.unread_columns)?;
         Ok(plan)
+    }
+
+    /// What events name, and for a job that replaces also what is published: without it, its rows would go.
+    fn with_published(&self, named: &BTreeSet<String>, before: Option<&serde_json::Value>) -> Result<BTreeSet<String>> {
+        let mut names = named.clone();
+        if let (LoadMode::Replace, Some(bookmark)) = (self.context.definition.mode, before) {
+            names.extend(published_files(bookmark)?);
+        }
+        Ok(names)
     }
 
     /// What becomes of columns that the contract does not name.
@@ -453,6 +442,7 @@ fn new_record(context: &JobContext, options: &RunOptions, run: RunId) -> RunReco
         job: context.definition.name.to_string(),
         table: context.contract.table().to_string(),
         trigger: options.trigger.as_str().to_owned(),
+        occasion: options.occasion.clone(),
         principal: principal(),
         code_version: env!("CARGO_PKG_VERSION"),
         started_at: now,

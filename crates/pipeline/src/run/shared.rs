@@ -15,9 +15,9 @@ use lakegate_lake::{QuarantineWriter, RejectedRecord, RunId, StagedWriter};
 use lakegate_quality::RowRules;
 use lakegate_redaction::{CleanBatch, Guard, RawBatch, Redactor};
 
-use super::{Cancellation, JobContext, RunOptions};
+use super::{JobContext, RunOptions};
 use crate::source::{ItemStream, Plan, Rejected, Source, SourceItem, Split};
-use crate::{BadRowLimit, Gate, GuardMode, Progress, RowMode};
+use crate::{BadRowLimit, Cancellation, Gate, GuardMode, Progress, RowMode};
 
 /// Everything that a worker needs.
 pub(super) struct Shared {

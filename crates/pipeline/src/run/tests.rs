@@ -10,8 +10,10 @@ use lakegate_lake::Lake;
 use lakegate_quality::parse;
 use lakegate_redaction::{KeyRing, OriginUnit, RawBatch};
 
-use super::{Cancellation, JobContext, JobReport, RunOptions, Trigger, run_job};
+use super::{JobContext, JobReport, RunOptions, Trigger, run_job};
+use crate::Cancellation;
 use crate::memory::MemorySource;
+use crate::source::Scope;
 use crate::source::{Bookmark, ItemStream, Plan, Rejected, Source, SourceItem, Split};
 use crate::{BadRowLimit, Gate, GuardMode, JobDefinition, LoadMode, Outcome, RowMode, Silent};
 
@@ -38,8 +40,12 @@ fn fixture(mode: LoadMode, gate: Gate, rules: &str) -> Fixture {
         table: TableName::new("orders").unwrap(),
         mode,
         after: Vec::new(),
+        condition: crate::Condition::All,
         schedule: None,
+        retries: 0,
+        timeout: None,
         max_duration: None,
+        fresh_within: None,
         gate,
         source_kind: "memory".to_owned(),
     };
@@ -59,6 +65,8 @@ fn fixture(mode: LoadMode, gate: Gate, rules: &str) -> Fixture {
     let options = RunOptions {
         force: false,
         trigger: Trigger::Manual,
+        occasion: None,
+        only: None,
         cancellation: Cancellation::default(),
         progress: Arc::new(Silent),
     };
@@ -277,7 +285,7 @@ impl Source for Broken {
         "broken".to_owned()
     }
 
-    async fn plan(&self, _: Option<&Bookmark>) -> Result<Plan> {
+    async fn plan(&self, _: &Scope<'_>) -> Result<Plan> {
         let split = Split { name: "only".to_owned(), bytes: None, payload: serde_json::Value::Null };
         let bookmark = self.resumable.then(|| Bookmark(serde_json::Value::Null));
         Ok(Plan { splits: vec![split], identity: "x".to_owned(), bookmark, ..Plan::default() })
@@ -332,7 +340,7 @@ impl Source for Hanging {
         "hanging".to_owned()
     }
 
-    async fn plan(&self, _: Option<&Bookmark>) -> Result<Plan> {
+    async fn plan(&self, _: &Scope<'_>) -> Result<Plan> {
         let split = Split { name: "only".to_owned(), bytes: None, payload: serde_json::Value::Null };
         Ok(Plan { splits: vec![split], identity: "x".to_owned(), ..Plan::default() })
     }

@@ -252,7 +252,7 @@ mod tests {
             table: "t".into(),
             splits: None,
             environment: SourceEnvironment {
-                inputs: lakegate_pipeline::Inputs::new(".".into(), Default::default()),
+                inputs: lakegate_pipeline::Inputs::new(".".into(), None, Default::default()),
                 project_root: ".".into(),
                 time_zone: chrono_tz::UTC,
                 connections: Default::default(),

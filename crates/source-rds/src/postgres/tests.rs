@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lakegate_contract::{Class, Contract};
 use lakegate_pipeline::testing::{Everything, check_source, read_all};
-use lakegate_pipeline::{Source, SourceEnvironment};
+use lakegate_pipeline::{Scope, Source, SourceEnvironment};
 use lakegate_redaction::Secret;
 use tokio_postgres::NoTls;
 
@@ -28,7 +28,7 @@ async fn execute(url: &str, sql: &str) {
 fn source(url: &str, table: &str, contract: &str, splits: Option<usize>) -> (Arc<RdsSource>, Arc<Contract>) {
     let contract = Arc::new(Contract::parse(contract, "schemas/t.toml").unwrap());
     let environment = SourceEnvironment {
-        inputs: lakegate_pipeline::Inputs::new(".".into(), Default::default()),
+        inputs: lakegate_pipeline::Inputs::new(".".into(), None, Default::default()),
         project_root: ".".into(),
         time_zone: chrono_tz::Asia::Seoul,
         connections: [("shop".to_owned(), Secret::new(url))].into(),
@@ -72,7 +72,7 @@ async fn every_type_is_read_exactly() {
     let first = "1|true|-7|-129.90|0.1|한글|ab |550e8400-e29b-41d4-a716-446655440000|{\"k\": 1}|2026-03-09|2026-03-09T01:02:03.456Z|2026-03-09T01:02:03.456Z|[x, y z]";
     assert_eq!(read.rows, [first.to_owned(), format!("2{}", "|NULL".repeat(12))]);
     assert_eq!(read.rejected.len(), 1);
-    assert_eq!(source.plan(None).await.unwrap().unread_columns, ["extra"]);
+    assert_eq!(source.plan(&Scope::ALL).await.unwrap().unread_columns, ["extra"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,12 +85,12 @@ async fn parallel_readers_see_one_snapshot_and_a_change_is_another_input() {
         "columns = [{ name = \"id\", type = \"bigint\" }, { name = \"pad\", type = \"string\" }]",
         Some(4),
     );
-    let plan = source.plan(None).await.unwrap();
+    let plan = source.plan(&Scope::ALL).await.unwrap();
     assert_eq!(plan.splits.len(), 4);
     execute(&url, "INSERT INTO rds_many SELECT i, 'new' FROM generate_series(20001, 30000) i; DELETE FROM rds_many WHERE id <= 10").await;
     let read = read_all(source.as_ref(), &contract, &plan).await.unwrap();
     assert_eq!(read.rows.len(), 20000);
-    assert_ne!(source.plan(None).await.unwrap().identity, plan.identity);
+    assert_ne!(source.plan(&Scope::ALL).await.unwrap().identity, plan.identity);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +106,7 @@ async fn a_column_that_may_not_be_read_is_not_needed() {
     let (granted, contract) = source(&reader, "rds_granted", dropped, None);
     assert_eq!(check(granted, &contract).await.rows, ["1"]);
     let (denied, _) = source(&reader, "rds_granted", &dropped.replace(", treatment = \"drop\"", ""), None);
-    assert_eq!(denied.plan(None).await.unwrap_err().class(), Class::Usage);
+    assert_eq!(denied.plan(&Scope::ALL).await.unwrap_err().class(), Class::Usage);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +119,7 @@ async fn a_connection_that_is_killed_is_an_error_and_not_a_short_input() {
         "columns = [{ name = \"id\", type = \"bigint\" }, { name = \"pad\", type = \"string\" }]",
         Some(1),
     );
-    let plan = source.plan(None).await.unwrap();
+    let plan = source.plan(&Scope::ALL).await.unwrap();
     let mut stream = source.open(&plan.splits[0]).await.unwrap();
     use futures::StreamExt as _;
     assert!(stream.next().await.unwrap().is_ok());
@@ -140,7 +140,7 @@ async fn a_planned_table_cannot_be_truncated_and_an_unencrypted_connection_must_
     )
     .await;
     let (held, contract) = source(&url, "rds_held", "columns = [{ name = \"id\", type = \"bigint\" }]", None);
-    let plan = held.plan(None).await.unwrap();
+    let plan = held.plan(&Scope::ALL).await.unwrap();
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
     client.batch_execute("SET lock_timeout = '200ms'").await.unwrap();
@@ -150,7 +150,7 @@ async fn a_planned_table_cannot_be_truncated_and_an_unencrypted_connection_must_
     driver.abort();
     let (open, _) =
         source("postgres://u@db.example.com/shop", "t", "columns = [{ name = \"id\", type = \"bigint\" }]", None);
-    assert_eq!(open.plan(None).await.unwrap_err().class(), Class::Usage);
+    assert_eq!(open.plan(&Scope::ALL).await.unwrap_err().class(), Class::Usage);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +163,7 @@ async fn a_refused_password_is_for_people_to_correct_and_is_not_shown() {
     let plan = async |password: &str| {
         let (source, _) =
             source(&url.replace("lakegate@", &format!("password_user:{password}@")), "rds_secret", id, None);
-        source.plan(None).await
+        source.plan(&Scope::ALL).await
     };
     assert!(plan("right").await.is_ok());
     let error = plan("hunter2").await.unwrap_err();
@@ -183,7 +183,7 @@ async fn domains_times_and_views_are_read_and_a_view_that_fails_is_bad_input() {
     let (domains, contract) = source(&url, "rds_domains", columns, None);
     assert_eq!(check(domains, &contract).await.rows, ["7|09:30:00"]);
     let (view, contract) = source(&url, "rds_view", r#"columns = [{ name = "id", type = "bigint" }]"#, None);
-    let plan = view.plan(None).await.unwrap();
+    let plan = view.plan(&Scope::ALL).await.unwrap();
     let error = read_all(view.as_ref(), &contract, &plan).await.unwrap_err();
     assert_eq!(error.class(), Class::BadInput);
     assert!(error.found().contains("22012"), "{error}");
@@ -195,7 +195,7 @@ async fn a_server_without_tls_is_refused_when_tls_is_asked_for() {
     for mode in ["require", "verify-full", "verify-ca"] {
         let id = r#"columns = [{ name = "id", type = "bigint" }]"#;
         let (source, _) = source(&format!("{url}?sslmode={mode}"), "t", id, None);
-        let error = source.plan(None).await.unwrap_err();
+        let error = source.plan(&Scope::ALL).await.unwrap_err();
         assert!(error.found().contains("TLS"), "{mode}: {error}");
     }
 }
@@ -206,7 +206,7 @@ async fn what_is_wrong_is_told_apart() {
     execute(&url, "DROP TABLE IF EXISTS rds_wrong; CREATE TABLE rds_wrong (id int, at timestamp)").await;
     let plan = async |url: &str, table: &str, columns: &str| {
         let (source, _) = source(url, table, &format!("columns = [{columns}]"), None);
-        source.plan(None).await.unwrap_err()
+        source.plan(&Scope::ALL).await.unwrap_err()
     };
     let id = r#"{ name = "id", type = "bigint" }"#;
     let error = plan("postgres://u:hunter2@127.0.0.1:9/shop", "t", id).await;

@@ -1,0 +1,79 @@
+//! `lakegate alarms`: whether data grow old, and whether alarms arrive.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use chrono::Utc;
+use lakegate_contract::{Error, Result};
+use lakegate_pipeline::Silent;
+use lakegate_pipeline::alarm::{Alarm, AlarmKind};
+use serde_json::{Value, json};
+
+use crate::arguments::{AlarmsAction, AlarmsArguments, GlobalArguments};
+use crate::cloud::Services;
+use crate::commands::run::most_telling;
+use crate::runner::Runner;
+use crate::{context, errors, freshness, output};
+
+/// Does what was asked.
+pub async fn run(arguments: &AlarmsArguments, global: &GlobalArguments) -> Result<ExitCode> {
+    match arguments.action {
+        AlarmsAction::Check { dry_run } => check(dry_run, global).await,
+        AlarmsAction::Test => test(global).await,
+    }
+}
+
+async fn check(dry_run: bool, global: &GlobalArguments) -> Result<ExitCode> {
+    let project = context::project(global)?;
+    let runner = Runner::new(&project, Arc::new(Silent)).await?;
+    let alarms = freshness::alarms(&project, &runner.services, Utc::now()).await?;
+    for (alarm, occasion) in alarms.iter().filter(|_| !dry_run) {
+        runner.tell(alarm, occasion).await;
+    }
+    let alarms: Vec<&Alarm> = alarms.iter().map(|(alarm, _)| alarm).collect();
+    if global.json {
+        output::print_json(&json!({ "alarms": alarms }))?;
+    } else if alarms.is_empty() {
+        output::print("everything is as fresh as it should be")?;
+    }
+    for alarm in alarms.iter().filter(|_| !global.json) {
+        output::print(&alarm.summary)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn test(global: &GlobalArguments) -> Result<ExitCode> {
+    let project = context::project(global)?;
+    let channels = Services::new(&project).await?.alarm_channels(&project).await?;
+    if channels.is_empty() {
+        return Err(Error::usage("nobody is told of alarms")
+            .at("lakegate.toml")
+            .expected("slack or sns under [alarms], or under the environment: [env.prod.alarms]"));
+    }
+    let alarm = Alarm {
+        kind: AlarmKind::Test,
+        project: project.title(),
+        job: "none".to_owned(),
+        run: None,
+        summary: "somebody tries whether alarms arrive; nothing is wrong".to_owned(),
+        facts: Vec::new(),
+        rules: Vec::new(),
+        help: None,
+    };
+    let (mut told, mut failed): (Vec<Value>, Vec<Error>) = (Vec::new(), Vec::new());
+    for channel in &channels {
+        let sent = channel.send(&alarm).await;
+        told.push(json!({ "channel": channel.describe(), "error": sent.as_ref().err().map(errors::to_json) }));
+        if sent.is_ok() && !global.json {
+            output::print(&format!("{}: sent", channel.describe()))?;
+        }
+        failed.extend(sent.err());
+    }
+    if global.json {
+        output::print_json(&json!({ "channels": told }))?;
+    }
+    for error in &failed {
+        output::warn(&errors::render(error));
+    }
+    Ok(most_telling(failed.iter()))
+}

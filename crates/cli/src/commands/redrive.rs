@@ -1,0 +1,185 @@
+//! `lakegate redrive`: what a Lambda function could not serve, once its cause is gone.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::DateTime;
+use comfy_table::{ContentArrangement, Table, presets};
+use lakegate_aws::{Queue, ReceivedMessage};
+use lakegate_contract::{Error, Result};
+use lakegate_lambda::{DeadLetter, Event};
+use lakegate_pipeline::{Silent, Trigger};
+use serde_json::{Value, json};
+
+use crate::arguments::{GlobalArguments, RedriveArguments};
+use crate::commands::run::{most_telling, stop_on_signals};
+use crate::lambda::{Group, serve_uploads};
+use crate::runner::{Runner, Selection};
+use crate::{context, errors, output};
+
+/// How long others do not see a message that is being served: as long as a function may run, and some.
+const HIDDEN: Duration = Duration::from_secs(1_200);
+/// The same while messages are only shown.
+const HIDDEN_WHILE_SHOWN: Duration = Duration::from_secs(60);
+
+/// Serves dead letters again, shows them, or takes one away.
+pub async fn run(arguments: &RedriveArguments, global: &GlobalArguments) -> Result<ExitCode> {
+    let project = context::project(global)?;
+    let url = project.lambda()?.dead_letters.ok_or_else(|| {
+        Error::usage("the project has no queue of dead letters")
+            .at("lakegate.toml")
+            .expected("dead_letters = \"https://sqs…\" under [lambda], or under the environment: [env.prod.lambda]")
+    })?;
+    let mut runner = Runner::new(&project, Arc::new(Silent)).await?;
+    runner.trigger = Trigger::Event;
+    let queue = Queue::new(&runner.services.aws, url).await?;
+    let hidden = if arguments.list || arguments.discard.is_some() { HIDDEN_WHILE_SHOWN } else { HIDDEN };
+    let letters = receive(&queue, hidden, arguments.limit).await?;
+    if arguments.list {
+        return list(&queue, &letters, global).await;
+    }
+    if let Some(id) = &arguments.discard {
+        return discard(&queue, &letters, id, global).await;
+    }
+    stop_on_signals(runner.cancellation.clone());
+    serve(&runner, &queue, letters, global).await
+}
+
+/// All messages that there are, or so many; each stays hidden from others for a time.
+async fn receive(queue: &Queue, hidden: Duration, limit: usize) -> Result<Vec<ReceivedMessage>> {
+    let mut letters: Vec<ReceivedMessage> = Vec::new();
+    let mut empty = 0;
+    // A queue has many servers, and an answer without messages is not yet the end.
+    while letters.len() < limit && empty < 2 {
+        let more = queue.receive(hidden).await?;
+        empty = if more.is_empty() { empty + 1 } else { 0 };
+        letters.extend(more);
+    }
+    Ok(letters)
+}
+
+async fn list(queue: &Queue, letters: &[ReceivedMessage], global: &GlobalArguments) -> Result<ExitCode> {
+    for letter in letters {
+        queue.give_back(letter).await?;
+    }
+    let shown: Vec<Value> = letters.iter().map(describe).collect();
+    if global.json {
+        output::print_json(&json!({ "queue": queue.name(), "messages": shown }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["message", "since", "what", "job", "reason"]);
+    for letter in &shown {
+        let text = |key: &str| letter.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        table.add_row([text("message"), text("since"), text("what"), text("job"), text("reason")]);
+    }
+    output::print(&format!("{}: {} messages\n{table}", queue.name(), shown.len()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(letter: &ReceivedMessage) -> Value {
+    let parsed = DeadLetter::parse(&letter.body);
+    let event = parsed.as_ref().ok().and_then(|dead| Event::parse(&dead.event).ok());
+    let what = match event {
+        Some(Event::Uploads(uploads)) => {
+            uploads.iter().map(lakegate_lambda::Upload::name).collect::<Vec<_>>().join(", ")
+        }
+        Some(Event::Run(request)) if request.jobs.is_empty() => "a run of all jobs".to_owned(),
+        Some(Event::Run(request)) => format!("a run of {}", request.jobs.join(", ")),
+        Some(_) => "an event of another kind".to_owned(),
+        None => "nothing that lakegate knows".to_owned(),
+    };
+    let attribute = |name: &str| letter.attributes.get(name).cloned();
+    let since = letter.sent.and_then(DateTime::from_timestamp_millis);
+    json!({
+        "message": letter.id,
+        "since": since.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        "what": what,
+        "job": attribute("job"),
+        "run": attribute("run"),
+        "class": attribute("class"),
+        "reason": attribute("reason").or_else(|| parsed.ok().and_then(|dead| dead.reason)),
+    })
+}
+
+async fn discard(queue: &Queue, letters: &[ReceivedMessage], id: &str, global: &GlobalArguments) -> Result<ExitCode> {
+    let mut found = None;
+    for letter in letters {
+        if letter.id == id {
+            queue.delete(letter).await?;
+            found = Some(describe(letter));
+        } else {
+            queue.give_back(letter).await?;
+        }
+    }
+    let Some(found) = found else {
+        return Err(Error::usage(format!("the queue has no message `{id}` now"))
+            .at(format!("queue {}", queue.name()))
+            .help("`lakegate redrive --list` shows those that there are"));
+    };
+    if global.json {
+        output::print_json(&json!({ "discarded": found }))?;
+    } else {
+        output::print(&format!("{id}: discarded"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(
+    runner: &Runner<'_>,
+    queue: &Queue,
+    letters: Vec<ReceivedMessage>,
+    global: &GlobalArguments,
+) -> Result<ExitCode> {
+    let (mut told, mut failed) = (Vec::new(), Vec::new());
+    for letter in &letters {
+        let error = match runner.cancellation.is_cancelled() {
+            true => Some(Error::new(lakegate_contract::Class::Interrupted, "it was not served any more")),
+            false => again(runner, letter).await.err(),
+        };
+        match &error {
+            None => queue.delete(letter).await?,
+            Some(_) => queue.give_back(letter).await?,
+        }
+        let mut line = describe(letter);
+        if let Some(members) = line.as_object_mut() {
+            members.insert("served".to_owned(), error.is_none().into());
+            members.insert("error".to_owned(), json!(error.as_ref().map(errors::to_json)));
+        }
+        told.push(line);
+        failed.extend(error.map(|e| e.within(format!("message {}", letter.id))));
+    }
+    if global.json {
+        output::print_json(&json!({ "queue": queue.name(), "messages": told }))?;
+    } else {
+        let good = letters.len() - failed.len();
+        output::print(&format!("{}: {good} of {} messages served", queue.name(), letters.len()))?;
+    }
+    failed.iter().for_each(|error| output::warn(&errors::render(error)));
+    Ok(most_telling(failed.iter()))
+}
+
+/// Serves what a letter holds, as the function would.
+async fn again(runner: &Runner<'_>, letter: &ReceivedMessage) -> Result<()> {
+    let dead = DeadLetter::parse(&letter.body)?;
+    match Event::parse(&dead.event)? {
+        Event::Uploads(uploads) => {
+            let group = Group::of(format!("message {}", letter.id), uploads.iter().map(lakegate_lambda::Upload::name));
+            match serve_uploads(runner, &[group]).await?.into_iter().flatten().next() {
+                None => Ok(()),
+                Some(refusal) => Err(Error::new(refusal.class, refusal.reason)),
+            }
+        }
+        Event::Run(request) => {
+            let selection = if request.resume { Selection::Resume } else { Selection::Jobs(&request.jobs) };
+            let finished = runner.workflow(selection).await?;
+            let mut errors = finished.into_iter().filter(|one| !one.skipped).filter_map(|one| one.error);
+            errors.next().map_or(Ok(()), Err)
+        }
+        _ => Err(Error::usage("an event of this kind cannot be served again")
+            .expected("uploads, or a run of jobs")
+            .help("`lakegate redrive --discard ID` takes it away")),
+    }
+}

@@ -1,0 +1,78 @@
+//! The transformation of a stream, by the contract of the job that will read what it delivers.
+
+use std::sync::OnceLock;
+
+use lakegate_contract::{Error, Result};
+use lakegate_lambda::{FirehoseRequest, FirehoseVerdict};
+use lakegate_pipeline::{JobFile, Project};
+use lakegate_source_clicks::{ClicksConfig, LogFormat, Transformation};
+use serde_json::Value;
+
+/// The transformation, made once.
+#[derive(Default)]
+pub struct Transformations(OnceLock<Transformation>);
+
+impl Transformations {
+    /// The answer to Firehose.
+    pub fn answer(&self, project: &Project, request: &FirehoseRequest) -> Result<Value> {
+        let transformation = match self.0.get() {
+            Some(made) => made,
+            None => {
+                let made = make(project)?;
+                self.0.get_or_init(|| made)
+            }
+        };
+        let (mut failed, mut first) = (0usize, None);
+        let answer = request.answer(|data| match transformation.record(data) {
+            Ok(event) => FirehoseVerdict::Ok { data: event.data, keys: event.keys },
+            Err(reason) => {
+                failed += 1;
+                first.get_or_insert(reason);
+                FirehoseVerdict::Failed
+            }
+        });
+        if let Some(reason) = first {
+            tracing::warn!(records = request.records.len(), failed, reason, "records could not be cut");
+        }
+        Ok(answer)
+    }
+}
+
+fn make(project: &Project) -> Result<Transformation> {
+    let job = match project.lambda()?.transform {
+        Some(name) => named(project, &name)?,
+        None => only_one(project)?,
+    };
+    let contract = project.contract(&job.definition.table)?;
+    Transformation::new(&contract, project.time_zone)
+}
+
+fn json_events(job: &JobFile) -> bool {
+    job.definition.source_kind == "clicks" && job.source::<ClicksConfig>().is_ok_and(|c| c.format == LogFormat::Json)
+}
+
+fn named<'a>(project: &'a Project, name: &str) -> Result<&'a JobFile> {
+    let names = || project.jobs.iter().filter(|job| json_events(job)).map(|job| job.definition.name.as_str());
+    let found = project.jobs.iter().find(|job| job.definition.name.as_str() == name && json_events(job));
+    found.ok_or_else(|| {
+        Error::usage(format!("`{name}` is no job that reads JSON events"))
+            .at("[lambda] transform in lakegate.toml")
+            .expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")))
+            .suggesting(name, names())
+    })
+}
+
+fn only_one(project: &Project) -> Result<&JobFile> {
+    let mut jobs = project.jobs.iter().filter(|job| json_events(job));
+    match (jobs.next(), jobs.next()) {
+        (Some(job), None) => Ok(job),
+        (found, _) => {
+            let several = if found.is_some() { "several jobs read" } else { "no job reads" };
+            Err(Error::usage(format!("{several} JSON events, so it is not known whose events these are"))
+                .at("lakegate.toml")
+                .expected(
+                    "transform = \"JOB\" under [lambda], the name of a job with kind = \"clicks\", format = \"json\"",
+                ))
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The program as a Lambda function: events are served one after the other, until the environment is taken away.
+
+mod firehose;
+mod metrics;
+mod queue;
+mod serve;
+mod uploads;
+mod watch;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use lakegate_contract::{Class, Error, Result};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing::Instrument as _;
+
+use crate::arguments::GlobalArguments;
+use crate::errors;
+pub use uploads::{Group, serve_uploads};
+
+use serve::Function;
+
+/// Variables that Lambda sets for a runtime, without which its library cannot begin.
+const NEEDED: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+/// Time that is kept for clearing up, alarms and the answer: at least, and at most.
+const LEAST_MARGIN: Duration = Duration::from_secs(2);
+const MOST_MARGIN: Duration = Duration::from_secs(30);
+
+/// Whether the process was started as the `bootstrap` of a function: without a word.
+pub fn is_bootstrap() -> bool {
+    std::env::args_os().len() == 1 && std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// What an invocation is, besides its event.
+pub struct Invocation {
+    /// Its request id: the same when Lambda tries an asynchronous one again.
+    pub id: String,
+    /// When runs are to stop.
+    pub stop: Instant,
+}
+
+/// Serves events. The project is read with the first one, so that what is wrong with it is the answer to an event.
+///
+/// # Errors
+/// When this is no function of Lambda, or its runtime interface fails.
+pub async fn run(global: &GlobalArguments) -> Result<()> {
+    if let Some(missing) = NEEDED.iter().find(|name| std::env::var_os(name).is_none()) {
+        return Err(Error::usage(format!("{missing} is not set: this is no Lambda function"))
+            .help("use this binary as the `bootstrap` of a function with the runtime provided.al2023"));
+    }
+    let function = Arc::new(Function::new(global));
+    let served = lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        let function = Arc::clone(&function);
+        async move {
+            let invocation = Invocation { stop: stop_of(&event.context), id: event.context.request_id };
+            let span = tracing::error_span!("invocation", request = %invocation.id);
+            let answer = function.serve(event.payload, &invocation).instrument(span).await;
+            answer.map_err(|error| diagnostic(&error))
+        }
+    }));
+    served.await.map_err(|e| Error::unavailable(format!("the runtime interface of Lambda failed: {e}")))
+}
+
+/// A part of the time before the deadline: what begins to stop then has ended by it.
+fn stop_of(context: &Context) -> Instant {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = Duration::from_millis(context.deadline).saturating_sub(now);
+    Instant::now() + left.saturating_sub(margin(left))
+}
+
+fn margin(left: Duration) -> Duration {
+    (left / 10).clamp(LEAST_MARGIN, MOST_MARGIN).min(left / 2)
+}
+
+/// What Lambda is told of a failure: its type is a word that retriers can act upon.
+fn diagnostic(error: &Error) -> Diagnostic {
+    Diagnostic { error_type: error_type(error.class()).to_owned(), error_message: errors::render(error) }
+}
+
+fn error_type(class: Class) -> &'static str {
+    match class {
+        Class::Bug => "Lakegate.Bug",
+        Class::Usage => "Lakegate.Usage",
+        Class::GateClosed => "Lakegate.GateClosed",
+        Class::BadInput => "Lakegate.BadInput",
+        Class::Unavailable => "Lakegate.Unavailable",
+        Class::CommitUnknown => "Lakegate.CommitUnknown",
+        Class::CatalogLagging => "Lakegate.CatalogLagging",
+        Class::Interrupted => "Lakegate.Interrupted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_the_time_is_kept_for_the_end() {
+        let seconds = Duration::from_secs;
+        assert_eq!(margin(seconds(900)), seconds(30));
+        assert_eq!(margin(seconds(60)), seconds(6));
+        assert_eq!(margin(seconds(10)), seconds(2));
+        assert_eq!(margin(seconds(2)), seconds(1));
+        assert_eq!(margin(Duration::ZERO), Duration::ZERO);
+    }
+}

@@ -1,0 +1,115 @@
+//! An event, and what serves it.
+
+use std::sync::Arc;
+
+use lakegate_contract::{Class, Error, Result};
+use lakegate_lambda::{Event, RunRequest, Upload};
+use lakegate_pipeline::{Limit, Project, Trigger};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::firehose::Transformations;
+use super::metrics::Metrics;
+use super::uploads::{Group, serve_uploads};
+use super::{Invocation, queue, watch};
+use crate::arguments::GlobalArguments;
+use crate::context;
+use crate::runner::{Finished, Runner, Selection};
+
+/// A function, for as long as its environment lives.
+pub struct Function {
+    global: GlobalArguments,
+    project: OnceCell<Project>,
+    transformations: Transformations,
+}
+
+impl Function {
+    pub fn new(global: &GlobalArguments) -> Self {
+        Self { global: global.clone(), project: OnceCell::new(), transformations: Transformations::default() }
+    }
+
+    /// The answer to an event.
+    pub async fn serve(&self, event: Value, invocation: &Invocation) -> Result<Value> {
+        let project = self.project.get_or_try_init(|| async { context::project(&self.global) }).await?;
+        match Event::parse(&event)? {
+            Event::Uploads(uploads) => {
+                let runner = runner(project, Trigger::Event, invocation).await?;
+                direct(&runner, uploads, &invocation.id).await
+            }
+            Event::Queue(messages) => {
+                let runner = runner(project, Trigger::Event, invocation).await?;
+                queue::serve(&runner, messages).await
+            }
+            Event::Run(request) => {
+                let runner = runner(project, Trigger::Schedule, invocation).await?;
+                run(runner, &request).await
+            }
+            Event::CheckFreshness => watch::freshness(&runner(project, Trigger::Schedule, invocation).await?).await,
+            Event::GlueJob(job) => watch::glue_job(&runner(project, Trigger::Event, invocation).await?, &job).await,
+            Event::Firehose(request) => self.transformations.answer(project, &request),
+        }
+    }
+}
+
+/// Services are made anew for each invocation: passwords and roles change while an environment lives.
+async fn runner<'a>(project: &'a Project, trigger: Trigger, invocation: &Invocation) -> Result<Runner<'a>> {
+    let mut runner = Runner::new(project, Arc::new(Metrics)).await?;
+    runner.trigger = trigger;
+    runner.occasion = Some(format!("invocation {}", invocation.id));
+    runner.cancellation = runner.cancellation.until(invocation.stop, Limit::Process);
+    Ok(runner)
+}
+
+async fn run(mut runner: Runner<'_>, request: &RunRequest) -> Result<Value> {
+    runner.force = request.force;
+    let selection = if request.resume { Selection::Resume } else { Selection::Jobs(&request.jobs) };
+    let finished = runner.workflow(selection).await?;
+    let summary = json!({ "jobs": finished.iter().map(summary).collect::<Vec<_>>() });
+    match together(finished) {
+        None => Ok(summary),
+        Some(error) => Err(error),
+    }
+}
+
+/// The failures of jobs as one: of the class that matters most, and retryable only if each is.
+fn together(finished: Vec<Finished>) -> Option<Error> {
+    let failed: Vec<(String, Error)> =
+        finished.into_iter().filter(|f| !f.skipped).filter_map(|f| Some((f.name.to_string(), f.error?))).collect();
+    let lasting = failed.iter().any(|(_, error)| !error.retryable());
+    let told: Vec<String> = failed.iter().map(|(job, error)| format!("{job}: {error}")).collect();
+    let class = failed.iter().map(|(_, error)| error.class()).min_by_key(|class| rank(*class))?;
+    let error = Error::new(class, told.join("; ")).at("the workflow");
+    Some(if lasting { error.lasting() } else { error })
+}
+
+fn rank(class: Class) -> usize {
+    crate::commands::run::rank(class.exit_code())
+}
+
+/// An event of S3, SNS or EventBridge: its objects succeed together or fail together.
+async fn direct(runner: &Runner<'_>, uploads: Vec<Upload>, id: &str) -> Result<Value> {
+    let groups: Vec<Group> = uploads.iter().map(|u| Group::of(format!("{id} {}", u.key), [u.name()])).collect();
+    let refusals = serve_uploads(runner, &groups).await?;
+    let refused: Vec<_> = refusals.into_iter().flatten().collect();
+    let Some(first) = refused.first() else { return Ok(json!({ "objects": groups.len() })) };
+    for refusal in &refused {
+        refusal.tell(runner, id).await;
+    }
+    let told: Vec<String> = refused.iter().map(|refusal| refusal.reason.clone()).collect();
+    Err(Error::new(first.class, told.join("; ")).at("uploads"))
+}
+
+/// A job, in few words.
+pub fn summary(done: &Finished) -> Value {
+    let record = done.report.as_ref().map(|report| &report.record);
+    json!({
+        "job": done.name,
+        "outcome": done.outcome(),
+        "run": record.map(|r| r.run),
+        "rows_in": record.map(|r| r.rows_in),
+        "rows_out": record.map(|r| r.rows_out),
+        "rows_quarantined": record.map(|r| r.rows_quarantined),
+        "version": record.and_then(|r| r.published_version),
+        "error": done.error.as_ref().map(ToString::to_string),
+    })
+}

@@ -1,0 +1,267 @@
+//! Running jobs: as a workflow in the order of their dependencies, or one alone for what events name. Whoever starts them, at a
+//! keyboard or on a schedule, gets the same.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lakegate_contract::{Class, Error, JobName, Result};
+use lakegate_pipeline::alarm::{Alarm, AlarmChannel, alarm_of, deliver};
+use lakegate_pipeline::{
+    Cancellation, JobDefinition, JobReport, JobState, JobStatus, Outcome, Progress, Project, RunOptions, Trigger,
+    WorkflowState, attempts, in_order, run_in_order, run_job, usual_duration,
+};
+use tokio::sync::OnceCell;
+
+use crate::cloud::Services;
+use crate::context;
+
+/// How long a state may take to be written: it must not hold up the jobs.
+const STATE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the records of earlier runs may take to be read, for an alarm.
+const HISTORY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How one job went.
+pub struct Finished {
+    /// The job.
+    pub name: JobName,
+    /// Its report; `None` when it could not even begin.
+    pub report: Option<JobReport>,
+    /// What failed.
+    pub error: Option<Error>,
+    /// Whether it was not run, because of another.
+    pub skipped: bool,
+    attempts: u32,
+}
+
+impl Finished {
+    /// Whether jobs that wait for it may go on: a catalog that lags behind keeps nobody from the lake.
+    pub fn succeeded(&self) -> bool {
+        self.error.as_ref().is_none_or(|error| error.class() == Class::CatalogLagging)
+    }
+
+    /// How it ended, as records say it.
+    pub fn outcome(&self) -> &'static str {
+        match self.report.as_ref().map(|r| r.record.outcome) {
+            _ if self.skipped => "skipped",
+            Some(Outcome::Published) => "published",
+            Some(Outcome::Unchanged) => "unchanged",
+            Some(Outcome::GateClosed) => "gate_closed",
+            Some(Outcome::Interrupted) => "interrupted",
+            _ => "failed",
+        }
+    }
+
+    fn state(&self) -> JobState {
+        let status = match self.succeeded() {
+            _ if self.skipped => JobStatus::Skipped,
+            true => JobStatus::Succeeded,
+            false => JobStatus::Failed,
+        };
+        JobState {
+            status,
+            run: self.report.as_ref().map(|report| report.record.run),
+            attempts: self.attempts,
+            error: self.error.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// Which jobs are run.
+pub enum Selection<'a> {
+    /// Those that are named; all, when none is.
+    Jobs(&'a [String]),
+    /// What is left of the last workflow.
+    Resume,
+}
+
+/// Runs jobs of a project.
+pub struct Runner<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Its services.
+    pub services: Services,
+    /// Also when nothing has changed.
+    pub force: bool,
+    /// What set the runs off.
+    pub trigger: Trigger,
+    /// That by name, the same when it is tried again: one alarm is sent for it.
+    pub occasion: Option<String>,
+    /// Asks the runs to stop.
+    pub cancellation: Cancellation,
+    /// Watches.
+    pub progress: Arc<dyn Progress>,
+    channels: OnceCell<Vec<Arc<dyn AlarmChannel>>>,
+}
+
+impl<'a> Runner<'a> {
+    /// For someone at a keyboard; the fields say what may differ.
+    pub async fn new(project: &'a Project, progress: Arc<dyn Progress>) -> Result<Self> {
+        Ok(Self {
+            project,
+            services: Services::new(project).await?,
+            force: false,
+            trigger: Trigger::Manual,
+            occasion: None,
+            cancellation: Cancellation::default(),
+            progress,
+            channels: OnceCell::new(),
+        })
+    }
+
+    /// Runs jobs in the order of their dependencies; one that fails does not stop those that do not wait for it.
+    pub async fn workflow(&self, selection: Selection<'_>) -> Result<Vec<Finished>> {
+        let definitions = self.project.definitions();
+        let (jobs, state) = match selection {
+            Selection::Jobs(names) => {
+                let jobs = in_order(&definitions, names)?;
+                let state = WorkflowState::new(&jobs, self.trigger);
+                (jobs, state)
+            }
+            Selection::Resume => {
+                let state = WorkflowState::resume(&self.services.lake, &definitions).await?;
+                let mut jobs = in_order(&definitions, &[])?;
+                jobs.retain(|job| state.is_waiting(&job.name));
+                (jobs, state)
+            }
+        };
+        // A job alone is no workflow: it does not take the place of one that is to be resumed.
+        let kept = state.jobs.len() > 1;
+        let occasion =
+            self.occasion.clone().unwrap_or_else(|| format!("workflow {} begun {}", state.workflow, state.begun));
+        let (ids, done) = (Occasion { name: occasion, kept }, state.done().into_iter().cloned().collect::<Vec<_>>());
+        let state = tokio::sync::Mutex::new(state);
+        self.save(&ids, &mut *state.lock().await).await;
+        let finished = Mutex::new(Vec::new());
+        let add = |one: Finished| finished.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+        run_in_order(
+            &jobs,
+            &done.iter().collect::<Vec<_>>(),
+            self.project.parallel_jobs(),
+            |job| {
+                let (ids, state, add) = (&ids, &state, &add);
+                async move {
+                    let one = self.job(job, None, &ids.name).await;
+                    let mut state = state.lock().await;
+                    state.note(&job.name, one.state());
+                    self.save(ids, &mut state).await;
+                    let good = one.succeeded();
+                    add(one);
+                    good
+                }
+            },
+            |job, upstream| add(skipped(job, upstream)),
+        )
+        .await;
+        let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut state = state.into_inner();
+        if finished.iter().any(|one| one.skipped) {
+            finished.iter().filter(|one| one.skipped).for_each(|one| state.note(&one.name, one.state()));
+            self.save(&ids, &mut state).await;
+        }
+        Ok(finished)
+    }
+
+    /// Runs one job, as often as it may be tried, and tells people what they should know. `only`: of files, those that events
+    /// name.
+    pub async fn job(&self, job: &JobDefinition, only: Option<&Arc<BTreeSet<String>>>, occasion: &str) -> Finished {
+        let finished = self.quietly(job, only, occasion).await;
+        self.tell_of(job, &finished, occasion).await;
+        finished
+    }
+
+    /// Runs one job, as often as it may be tried, and tells nobody.
+    pub async fn quietly(&self, job: &JobDefinition, only: Option<&Arc<BTreeSet<String>>>, occasion: &str) -> Finished {
+        let attempt = |cancellation| self.attempt(job, only, occasion, cancellation);
+        let (mut finished, tried) = attempts(job, &self.cancellation, attempt, |one| one.error.as_ref()).await;
+        finished.attempts = tried;
+        finished
+    }
+
+    /// Tells people what they should know of a job that has ended.
+    pub async fn tell_of(&self, job: &JobDefinition, finished: &Finished, occasion: &str) {
+        if let Some(alarm) = self.alarm(job, finished).await {
+            self.tell(&alarm, occasion).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        job: &JobDefinition,
+        only: Option<&Arc<BTreeSet<String>>>,
+        occasion: &str,
+        cancellation: Cancellation,
+    ) -> Finished {
+        let relative = |error| context::relative(error, &self.project.root);
+        let (report, error) = match context::job(self.project, &self.services, job.name.as_str()).await {
+            Ok((context, source)) => {
+                let options = RunOptions {
+                    force: self.force,
+                    trigger: self.trigger,
+                    occasion: Some(occasion.to_owned()),
+                    only: only.cloned(),
+                    cancellation,
+                    progress: Arc::clone(&self.progress),
+                };
+                let mut report = run_job(&context, source, &options).await;
+                let error = report.error.take().map(relative);
+                (Some(report), error)
+            }
+            Err(error) => (None, Some(relative(error))),
+        };
+        Finished { name: job.name.clone(), report, error, skipped: false, attempts: 1 }
+    }
+
+    /// What people should know of a job that has ended. Who stops a run by hand knows it.
+    async fn alarm(&self, job: &JobDefinition, finished: &Finished) -> Option<Alarm> {
+        let (record, error) = (finished.report.as_ref().map(|r| &r.record), finished.error.as_ref());
+        let by_hand = self.trigger == Trigger::Manual && error.is_some_and(|e| e.class() == Class::Interrupted);
+        let late = |limit: Duration| record.is_some_and(|r| Duration::from_millis(r.timings.total) > limit);
+        let slow = error.is_none() && job.max_duration.is_some_and(late);
+        if by_hand || (error.is_none() && !slow) {
+            return None;
+        }
+        let usual = match record.filter(|_| slow) {
+            None => None,
+            Some(record) => {
+                let usual = usual_duration(&self.services.lake, &job.name, record.run);
+                tokio::time::timeout(HISTORY_PATIENCE, usual).await.ok().and_then(Result::ok).flatten()
+            }
+        };
+        alarm_of(&self.project.title(), job, record, error, finished.attempts, usual)
+    }
+
+    /// Sends an alarm. What goes wrong is logged.
+    pub async fn tell(&self, alarm: &Alarm, occasion: &str) {
+        let channels = self.channels.get_or_init(|| async {
+            self.services.alarm_channels(self.project).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "alarms cannot be sent");
+                Vec::new()
+            })
+        });
+        deliver(&self.services.lake, channels.await, alarm, occasion).await;
+    }
+
+    /// The state is for people and for `--resume`: a run does not fail for want of it.
+    async fn save(&self, ids: &Occasion, state: &mut WorkflowState) {
+        if !ids.kept {
+            return;
+        }
+        match tokio::time::timeout(STATE_PATIENCE, state.save(&self.services.lake)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the state of the workflow was not written"),
+            Err(_) => tracing::warn!("writing the state of the workflow takes too long"),
+        }
+    }
+}
+
+struct Occasion {
+    name: String,
+    kept: bool,
+}
+
+fn skipped(job: &JobDefinition, upstream: &JobName) -> Finished {
+    let error =
+        Error::usage(format!("not run, because job {upstream} did not succeed")).at(format!("job {}", job.name));
+    Finished { name: job.name.clone(), report: None, error: Some(error), skipped: true, attempts: 0 }
+}

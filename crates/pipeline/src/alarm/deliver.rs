@@ -1,0 +1,164 @@
+//! Sending: once for each occasion, without ever failing the job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakegate_contract::Result;
+use lakegate_lake::Lake;
+
+use super::{Alarm, AlarmChannel};
+use crate::text::digest;
+
+/// Where the marks of alarms that were sent stand below the lake's `system/`.
+const KIND: &str = "alarms";
+const ATTEMPTS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 500 });
+/// How long one attempt may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What became of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// At least one channel has taken it.
+    Sent,
+    /// It was sent before, on the same occasion.
+    Repeated,
+    /// No channel has taken it; the next time on the same occasion it is tried again.
+    Undelivered,
+    /// There is no channel.
+    Unwanted,
+}
+
+/// The name of a mark, below the folder of its occasion.
+fn mark_of(job: &str, occasion: &str) -> String {
+    format!("{}/{}", folder_of(occasion), digest([job]))
+}
+
+fn folder_of(occasion: &str) -> String {
+    digest([occasion])
+}
+
+/// Whether anything was told on an occasion, whatever the job.
+///
+/// # Errors
+/// When the lake cannot tell.
+pub async fn was_told(lake: &Lake, occasion: &str) -> Result<bool> {
+    Ok(!lake.system_records(&format!("{KIND}/{}", folder_of(occasion)), 1).await?.is_empty())
+}
+
+/// Sends an alarm to every channel, unless one was sent before for the same job and `occasion`. What fails is logged: an
+/// alarm never fails a job.
+pub async fn deliver(lake: &Lake, channels: &[Arc<dyn AlarmChannel>], alarm: &Alarm, occasion: &str) -> Delivery {
+    if channels.is_empty() {
+        return Delivery::Unwanted;
+    }
+    let mark = mark_of(&alarm.job, occasion);
+    match claim(lake, &mark, alarm, occasion).await {
+        Some(false) => return Delivery::Repeated,
+        Some(true) => {}
+        // Without its lake an alarm is all the more to be told, perhaps twice.
+        None => tracing::warn!(job = alarm.job, "whether the alarm was sent before could not be told"),
+    }
+    let sent = futures::future::join_all(channels.iter().map(|channel| send(channel.as_ref(), alarm))).await;
+    if sent.contains(&true) {
+        return Delivery::Sent;
+    }
+    let released = tokio::time::timeout(PATIENCE, lake.release_system_record(KIND, &mark)).await;
+    if !matches!(released, Ok(Ok(()))) {
+        tracing::warn!(job = alarm.job, "the mark of an alarm that was not sent could not be removed");
+    }
+    Delivery::Undelivered
+}
+
+/// Whether this is the first time; `None` when that cannot be told.
+async fn claim(lake: &Lake, mark: &str, alarm: &Alarm, occasion: &str) -> Option<bool> {
+    let mut line = serde_json::to_value(alarm).ok()?;
+    if let Some(members) = line.as_object_mut() {
+        members.insert("occasion".to_owned(), occasion.into());
+        members.insert("at".to_owned(), chrono::Utc::now().to_rfc3339().into());
+    }
+    tokio::time::timeout(PATIENCE, lake.claim_system_record(KIND, mark, &line)).await.ok()?.ok()
+}
+
+async fn send(channel: &dyn AlarmChannel, alarm: &Alarm) -> bool {
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1..=ATTEMPTS {
+        match tokio::time::timeout(PATIENCE, channel.send(alarm)).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => {
+                tracing::warn!(channel = channel.describe(), job = alarm.job, attempt, %error, "an alarm was not sent");
+                if !error.retryable() {
+                    return false;
+                }
+            }
+            Err(_) => tracing::warn!(channel = channel.describe(), job = alarm.job, attempt, "an alarm took too long"),
+        }
+        if attempt < ATTEMPTS {
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use lakegate_contract::Error;
+
+    use super::*;
+    use crate::alarm::AlarmKind;
+
+    /// Fails so often, then takes everything.
+    struct Channel(Mutex<(u32, Vec<String>)>);
+
+    #[async_trait::async_trait]
+    impl AlarmChannel for Channel {
+        fn describe(&self) -> String {
+            "test".to_owned()
+        }
+
+        async fn send(&self, alarm: &Alarm) -> Result<()> {
+            let mut state = self.0.lock().unwrap();
+            if state.0 > 0 {
+                state.0 -= 1;
+                return Err(Error::unavailable("away"));
+            }
+            state.1.push(alarm.summary.clone());
+            Ok(())
+        }
+    }
+
+    fn alarm(job: &str) -> Alarm {
+        Alarm {
+            kind: AlarmKind::Failed,
+            project: "shop".to_owned(),
+            job: job.to_owned(),
+            run: None,
+            summary: format!("{job} failed"),
+            facts: Vec::new(),
+            rules: Vec::new(),
+            help: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alarm_is_sent_once_for_each_occasion_and_again_if_nobody_took_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap()).unwrap();
+        let flaky = Arc::new(Channel(Mutex::new((5, Vec::new()))));
+        let channels: [Arc<dyn AlarmChannel>; 1] = [flaky.clone()];
+        assert_eq!(deliver(&lake, &[], &alarm("a"), "one").await, Delivery::Unwanted);
+        assert_eq!(deliver(&lake, &channels, &alarm("a"), "one").await, Delivery::Undelivered);
+        assert_eq!(deliver(&lake, &channels, &alarm("a"), "one").await, Delivery::Sent);
+        assert_eq!(deliver(&lake, &channels, &alarm("a"), "one").await, Delivery::Repeated);
+        assert_eq!(deliver(&lake, &channels, &alarm("a"), "two").await, Delivery::Sent);
+        assert_eq!(deliver(&lake, &channels, &alarm("b"), "two").await, Delivery::Sent);
+        assert!(was_told(&lake, "two").await.unwrap() && !was_told(&lake, "three").await.unwrap());
+        assert_eq!(flaky.0.lock().unwrap().1, ["a failed", "a failed", "b failed"]);
+        let sent = lake.system_records(KIND, 10).await.unwrap();
+        assert_eq!(sent.len(), 3);
+        assert!(sent.iter().all(|mark| mark["kind"] == "failed" && mark["at"].is_string()));
+    }
+}

@@ -1,0 +1,103 @@
+//! Asking runs to stop before they publish.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use lakegate_contract::{Class, Error, Result};
+
+use crate::shown_duration;
+
+/// Asks runs to stop; clones share what is asked. A run that is asked before its commit abandons it; afterwards it goes on to
+/// its end.
+#[derive(Debug, Clone, Default)]
+pub struct Cancellation {
+    asked: Arc<AtomicBool>,
+    limits: Vec<(Instant, Limit)>,
+}
+
+/// What time is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// That of the job's `timeout`.
+    Timeout(Duration),
+    /// That of the process, such as the deadline of an invocation.
+    Process,
+}
+
+impl Cancellation {
+    /// The same, and also asked when `limit` is up at `end`.
+    #[must_use]
+    pub fn until(&self, end: Instant, limit: Limit) -> Self {
+        let mut limits = self.limits.clone();
+        limits.push((end, limit));
+        Self { asked: Arc::clone(&self.asked), limits }
+    }
+
+    /// Asks.
+    pub fn cancel(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run is asked to stop, by somebody or by the time.
+    pub fn is_cancelled(&self) -> bool {
+        self.check().is_err()
+    }
+
+    /// # Errors
+    /// When the run is asked to stop, and why.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.asked.load(Ordering::Relaxed) {
+            return Err(Error::new(Class::Interrupted, "the run was interrupted before it published")
+                .help("it has published nothing; run the job again when you like"));
+        }
+        let now = Instant::now();
+        match self.limits.iter().find(|(end, _)| *end <= now) {
+            None => Ok(()),
+            Some((_, Limit::Timeout(limit))) => {
+                Err(Error::unavailable(format!("the run took longer than its timeout of {}", shown_duration(*limit)))
+                    .help("it has published nothing; find out what is slow, or give it more with `timeout` in the job's file"))
+            }
+            Some((_, Limit::Process)) => {
+                Err(Error::new(Class::Interrupted, "the time of the process was up before the run published")
+                    .help("it has published nothing; it needs a longer timeout of the function, or more memory and with it more processor"))
+            }
+        }
+    }
+
+    /// The result of `work`, or the interruption, whichever comes first: a service that does not answer must not keep
+    /// anybody waiting.
+    pub(crate) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        const LOOK: Duration = Duration::from_millis(100);
+        let interrupted = async {
+            loop {
+                if let Err(error) = self.check() {
+                    return error;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            result = work => result,
+            error = interrupted => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_are_asked_together_and_limits_are_their_own() {
+        let all = Cancellation::default();
+        let limited = all.until(Instant::now(), Limit::Timeout(Duration::from_secs(600)));
+        assert!(!all.is_cancelled() && limited.is_cancelled());
+        let error = limited.check().unwrap_err();
+        assert!(error.retryable() && error.found().contains("10 m"), "{error}");
+        let far = all.until(Instant::now() + Duration::from_secs(600), Limit::Process);
+        assert!(!far.is_cancelled());
+        all.cancel();
+        assert_eq!(far.check().unwrap_err().class(), Class::Interrupted);
+    }
+}
