@@ -22,6 +22,8 @@ VARIABLES = "--lakegate_variables"
 # What Glue sends to a job that is stopped, or that has reached its timeout, is not documented; both are passed on.
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 USAGE = 2
+# Of Amazon Linux and of Debian.
+AUTHORITIES = ("/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt")
 
 
 def refuse(message):
@@ -68,6 +70,15 @@ def unpack(package, folder):
         refuse("the package has no `bootstrap`: deploy/package makes one that has")
     program.chmod(program.stat().st_mode | stat.S_IRUSR | stat.S_IXUSR)
     return program
+
+
+def trust(home):
+    """Variables that make lakegate trust the package's certificates beside the system's."""
+    own = home / "certificates"
+    if not own.is_dir() or "SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ:
+        return {}
+    system = next(filter(os.path.isfile, AUTHORITIES), None)
+    return {"SSL_CERT_DIR": str(own), **({"SSL_CERT_FILE": system} if system else {})}
 
 
 def fetch(s3, place, folder):
@@ -146,6 +157,7 @@ def main(arguments, s3=None):
             environment.setdefault("AWS_REGION", session.region_name)
     with tempfile.TemporaryDirectory(prefix="lakegate-") as folder:
         program = fetch(s3, place, pathlib.Path(folder))
+        environment.update(trust(program.parent))
         return run([str(program), "glue", *arguments], program.parent, environment)
 
 

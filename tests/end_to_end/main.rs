@@ -14,3 +14,4 @@ mod examples;
 mod leak;
 mod quality;
 mod support;
+mod workflow;

@@ -18,7 +18,12 @@ import time
 import zipfile
 
 PACKAGE = "s3://artifacts/lakegate/a%20b.zip"
-TELL = '#!/bin/sh\nprintf "%s\\n" "$@" > arguments\nenv > variables\npwd > place\ncp arguments variables place lakegate.toml "$LAKEGATE_OUT"\n'
+TELL = """#!/bin/sh
+printf "%s\\n" "$@" > arguments
+env > variables
+pwd > place
+cp arguments variables place lakegate.toml "$LAKEGATE_OUT"
+"""
 
 
 class S3:
@@ -90,6 +95,24 @@ def output_is_passed_on(launcher):
     assert code == 0 and len(out.splitlines()) == 3000 and len(err.splitlines()) == 3000, (code, len(out), len(err))
 
 
+def certificates(launcher):
+    """Those of the package are trusted beside the system's, unless the job says otherwise."""
+    script = '#!/bin/sh\necho "$SSL_CERT_DIR|$SSL_CERT_FILE"\n'
+    os.environ.pop("SSL_CERT_DIR", None)
+    os.environ.pop("SSL_CERT_FILE", None)
+    launcher.AUTHORITIES = ("/nowhere", sys.executable)
+    own = {"certificates/rds.pem": "x"}
+    _, out, *_ = launch(launcher, script, ["--lakegate_package", PACKAGE], **own)
+    folder, system = out.strip().split("|")
+    assert folder.endswith("/certificates") and system == sys.executable, out
+    _, out, *_ = launch(launcher, script, ["--lakegate_package", PACKAGE])
+    assert out == "|\n", out
+    os.environ["SSL_CERT_FILE"] = "/given"
+    _, out, *_ = launch(launcher, script, ["--lakegate_package", PACKAGE], **own)
+    assert out == "|/given\n", out
+    del os.environ["SSL_CERT_FILE"]
+
+
 def refusals(launcher):
     wrong = [[], ["--lakegate_package"], ["--lakegate_package", "artifacts/a.zip"], ["--lakegate_package", "s3://artifacts"],
              ["--lakegate_package", PACKAGE, "--lakegate_variables", "LD_PRELOAD=x.so"],
@@ -153,6 +176,7 @@ def main():
     exit_codes(launcher)
     arguments_as_they_are(launcher)
     output_is_passed_on(launcher)
+    certificates(launcher)
     refusals(launcher)
     assert before == {number: signal.getsignal(number) for number in launcher.SIGNALS}, "handlers stayed"
     signals_are_passed_on(path)

@@ -36,9 +36,7 @@ EXEMPT = [
     ("*", "sqs:GetQueueAttributes", "*", "Lambda polls the queue"),
     ("*", "s3:AbortMultipartUpload", "*", "only an upload that fails is aborted"),
     ("*", "s3:ListBucket", "lake/staging/*", "a job that replaces looks there only when a killed run is undone"),
-    ("*", "s3:*", "*/lake/system/alarms/*", "only a run that raises an alarm leaves a mark"),
-    ("*", "s3:ListBucket", "lake/system/alarms/*", "only an alarm asks whether it was sent before"),
-    ("*", "sns:Publish", "*", "only an alarm is published"),
+    ("*", "s3:DeleteObject", "*/lake/system/alarms/*", "only an alarm that nobody took leaves no mark"),
     ("*", "glue:BatchDeletePartition", "*", "only a partition that the source has no more is removed"),
     ("ClicksFunction", "glue:BatchUpdatePartition", "*", "an append changes a partition only when somebody else has changed it"),
 ]
@@ -370,8 +368,8 @@ class Needs:
     def of_glue(self, operation, scope, key, _):
         body = json.loads(key or "{}")
         catalog, database = self.arn("glue", "catalog"), body.get("DatabaseName", scope)
-        if operation == "GetJobRun":
-            return [Need("glue:GetJobRun", self.arn("glue", f"job/{body.get('JobName', scope)}"))]
+        if operation in ("GetJobRun", "GetJobRuns"):
+            return [Need(f"glue:{operation}", self.arn("glue", f"job/{body.get('JobName', scope)}"))]
         if operation in GLUE_DATABASE:
             places = [catalog, self.arn("glue", f"database/{scope}")]
         elif operation == "GetTables":
@@ -446,81 +444,86 @@ def exempt(function, grant, failure_queues):
 
 # --- the test of this file
 
+BUCKET, DATABASE = "shop-test", "shop_test"
+LOG = "lake/tables/orders/_delta_log/00000000000000000001.json"
+
+
+def table(operation, name, scope=DATABASE):
+    return "glue", operation, scope, json.dumps({"DatabaseName": scope, "TableName": name})
+
+
+PASSES = [
+    ("TablesFunction", "s3", "GetObject", BUCKET, LOG),
+    ("TablesFunction", "s3", "PutObject", BUCKET, LOG),
+    ("TablesFunction", "s3", "ListObjectsV2", BUCKET, "lake/tables/orders/_delta_log/"),
+    ("TablesFunction", "s3", "DeleteObjects", BUCKET, "lake/system/open/orders/01J\nlake/system/open/users/01J"),
+    ("TablesFunction", *table("GetTable", "orders")),
+    ("TablesFunction", *table("BatchUpdatePartition", "orders")),
+    ("TablesFunction", "glue", "GetDatabase", DATABASE, json.dumps({"Name": DATABASE})),
+    ("TablesFunction", "secretsmanager", "GetSecretValue", "lakegate/shop"),
+    ("TablesFunction", "sns", "Publish", "told"),
+    ("TablesFunction", "sts", "GetCallerIdentity", ""),
+    ("ClicksFunction", "s3", "CopyObject", BUCKET, "lake/tables/clicks/date=2026-03-02/hour=01/g-1/part-0.parquet"),
+    ("ClicksFunction", "s3", "UploadPart", BUCKET, "lake/staging/01J/clicks/date=2026-03-02/part-0.parquet"),
+    ("ClicksFunction", "s3", "GetObject", BUCKET, "data/clicks/date=2026-03-02/hour=01/a.json.gz"),
+    ("SurveysFunction", "s3", "GetObject", BUCKET, "data/surveys/설문_2026Q1.xlsx"),
+    ("SurveysFunction", "sqs", "SendMessage", "dead"),
+    ("AlarmsFunction", "glue", "GetJobRun", "lakegate-orders", json.dumps({"JobName": "lakegate-orders"})),
+    ("AlarmsFunction", "slack", "PostMessage", "x"),
+]
+FAILS = [
+    ("TablesFunction", "s3", "GetObject", "shop-test-2", LOG),
+    ("TablesFunction", "s3", "GetObject", BUCKET, "lake/tables/clicks/_delta_log/00000000000000000001.json"),
+    ("TablesFunction", "s3", "GetObject", BUCKET, "data/clicks/a.json.gz"),
+    ("TablesFunction", "s3", "ListObjectsV2", BUCKET, ""),
+    ("TablesFunction", "s3", "ListObjectsV2", BUCKET, "lake/tables/"),
+    ("TablesFunction", "s3", "ListObjectsV2", BUCKET, "data/surveys/"),
+    ("TablesFunction", "s3", "DeleteObjects", BUCKET, "lake/system/open/orders/01J\nlake/system/runs/dt=1/01J.json"),
+    ("TablesFunction", "s3", "PutObjectAcl", BUCKET, LOG),
+    ("TablesFunction", "s3", "ListBuckets", ""),
+    ("TablesFunction", *table("GetTable", "clicks")),
+    ("TablesFunction", *table("GetTable", "orders", scope="other")),
+    ("TablesFunction", *table("DeleteTable", "orders")),
+    ("TablesFunction", "glue", "CreateDatabase", DATABASE, json.dumps({"DatabaseInput": {"Name": DATABASE}})),
+    ("TablesFunction", "secretsmanager", "GetSecretValue", "lakegate/slack"),
+    ("TablesFunction", "secretsmanager", "GetSecretValue", "lakegate/shop-admin"),
+    ("TablesFunction", "sns", "Publish", "other"),
+    ("TablesFunction", "dynamodb", "GetItem", "orders"),
+    ("ClicksFunction", "s3", "DeleteObject", BUCKET, "data/clicks/a.json.gz"),
+    ("ClicksFunction", "s3", "GetObject", BUCKET, "errors/clicks/processing-failed/a"),
+    ("SurveysFunction", "s3", "PutObject", BUCKET, "data/surveys/a.xlsx"),
+    ("SurveysFunction", "sqs", "SendMessage", "lakegate-surveys"),
+    ("SurveysFunction", "sqs", "PurgeQueue", "lakegate-surveys"),
+    ("TransformFunction", "s3", "GetObject", BUCKET, LOG),
+    ("AlarmsFunction", "s3", "GetObject", BUCKET, "lake/tables/orders/month=2026-03/g-1/part-0.parquet"),
+    ("AlarmsFunction", *table("UpdateTable", "orders")),
+    ("AlarmsFunction", "glue", "GetJobRun", "other", json.dumps({"JobName": "other"})),
+]
+
+
 def self_test(path):
     """Small requests whose answer is known, for the real template."""
-    bucket, database = "shop-test", "shop_test"
-    settings = {"LakeBucketName": bucket, "DatabaseName": database, "DeadLetters": "dead", "AlarmTopic": "told"}
+    settings = {"LakeBucketName": BUCKET, "DatabaseName": DATABASE, "DeadLetters": "dead", "AlarmTopic": "told"}
 
     def lacks(function, service, operation, scope, key="", more=None, **extra):
         template = Template(path, {**settings, **(more or {})})
         request = {"service": service, "operation": operation, "scope": scope, "key": key, **extra}
         return judge(template, function, [request])["denied"]
 
-    def table(operation, name, scope=database):
-        return "glue", operation, scope, json.dumps({"DatabaseName": scope, "TableName": name})
-
-    log = "lake/tables/orders/_delta_log/00000000000000000001.json"
-    passes = [
-        ("TablesFunction", "s3", "GetObject", bucket, log),
-        ("TablesFunction", "s3", "PutObject", bucket, log),
-        ("TablesFunction", "s3", "ListObjectsV2", bucket, "lake/tables/orders/_delta_log/"),
-        ("TablesFunction", "s3", "DeleteObjects", bucket, "lake/system/open/orders/01J\nlake/system/open/users/01J"),
-        ("TablesFunction", *table("GetTable", "orders")),
-        ("TablesFunction", *table("BatchUpdatePartition", "orders")),
-        ("TablesFunction", "glue", "GetDatabase", database, json.dumps({"Name": database})),
-        ("TablesFunction", "secretsmanager", "GetSecretValue", "lakegate/shop"),
-        ("TablesFunction", "sns", "Publish", "told"),
-        ("TablesFunction", "sts", "GetCallerIdentity", ""),
-        ("ClicksFunction", "s3", "CopyObject", bucket, "lake/tables/clicks/date=2026-03-02/hour=01/g-1/part-0.parquet"),
-        ("ClicksFunction", "s3", "UploadPart", bucket, "lake/staging/01J/clicks/date=2026-03-02/part-0.parquet"),
-        ("ClicksFunction", "s3", "GetObject", bucket, "data/clicks/date=2026-03-02/hour=01/a.json.gz"),
-        ("SurveysFunction", "s3", "GetObject", bucket, "data/surveys/설문_2026Q1.xlsx"),
-        ("SurveysFunction", "sqs", "SendMessage", "dead"),
-        ("AlarmsFunction", "glue", "GetJobRun", "lakegate-orders", json.dumps({"JobName": "lakegate-orders"})),
-        ("AlarmsFunction", "slack", "PostMessage", "x"),
-    ]
-    fails = [
-        ("TablesFunction", "s3", "GetObject", "shop-test-2", log),
-        ("TablesFunction", "s3", "GetObject", bucket, "lake/tables/clicks/_delta_log/00000000000000000001.json"),
-        ("TablesFunction", "s3", "GetObject", bucket, "data/clicks/a.json.gz"),
-        ("TablesFunction", "s3", "ListObjectsV2", bucket, ""),
-        ("TablesFunction", "s3", "ListObjectsV2", bucket, "lake/tables/"),
-        ("TablesFunction", "s3", "ListObjectsV2", bucket, "data/surveys/"),
-        ("TablesFunction", "s3", "DeleteObjects", bucket, "lake/system/open/orders/01J\nlake/system/runs/dt=1/01J.json"),
-        ("TablesFunction", "s3", "PutObjectAcl", bucket, log),
-        ("TablesFunction", "s3", "ListBuckets", ""),
-        ("TablesFunction", *table("GetTable", "clicks")),
-        ("TablesFunction", *table("GetTable", "orders", scope="other")),
-        ("TablesFunction", *table("DeleteTable", "orders")),
-        ("TablesFunction", "glue", "CreateDatabase", database, json.dumps({"DatabaseInput": {"Name": database}})),
-        ("TablesFunction", "secretsmanager", "GetSecretValue", "lakegate/slack"),
-        ("TablesFunction", "secretsmanager", "GetSecretValue", "lakegate/shop-admin"),
-        ("TablesFunction", "sns", "Publish", "other"),
-        ("TablesFunction", "dynamodb", "GetItem", "orders"),
-        ("ClicksFunction", "s3", "DeleteObject", bucket, "data/clicks/a.json.gz"),
-        ("ClicksFunction", "s3", "GetObject", bucket, "errors/clicks/processing-failed/a"),
-        ("SurveysFunction", "s3", "PutObject", bucket, "data/surveys/a.xlsx"),
-        ("SurveysFunction", "sqs", "SendMessage", "lakegate-surveys"),
-        ("SurveysFunction", "sqs", "PurgeQueue", "lakegate-surveys"),
-        ("TransformFunction", "s3", "GetObject", bucket, log),
-        ("AlarmsFunction", "s3", "GetObject", bucket, "lake/tables/orders/month=2026-03/g-1/part-0.parquet"),
-        ("AlarmsFunction", *table("UpdateTable", "orders")),
-        ("AlarmsFunction", "glue", "GetJobRun", "other", json.dumps({"JobName": "other"})),
-    ]
-    for case in passes:
+    for case in PASSES:
         assert lacks(*case) == [], (case, lacks(*case))
-    for case in fails:
+    for case in FAILS:
         assert lacks(*case), case
     slack = {"SlackSecretName": "lakegate/slack"}
     for function in ("TablesFunction", "ClicksFunction", "SurveysFunction", "AlarmsFunction"):
         assert not lacks(function, "secretsmanager", "GetSecretValue", "lakegate/slack", more=slack), function
         assert lacks(function, "secretsmanager", "GetSecretValue", "lakegate/slack"), function
     # A missing object outside what may be listed would be "access denied", whoever may read it.
-    assert not lacks("TablesFunction", "s3", "GetObject", bucket, "lake/tables/orders/_delta_log/_last_checkpoint", status=404)
-    missing = lacks("TablesFunction", "s3", "HeadObject", bucket, "lake/system/rule_outcomes/x", status=404)
+    assert not lacks("TablesFunction", "s3", "GetObject", BUCKET, "lake/tables/orders/_delta_log/_last_checkpoint", status=404)
+    missing = lacks("TablesFunction", "s3", "HeadObject", BUCKET, "lake/system/rule_outcomes/x", status=404)
     assert [lack["action"] for lack in missing[0]["lacks"]] == ["s3:GetObject", "s3:ListBucket"], missing
-    copied = {"source": f"{bucket}/data/clicks/a.json.gz"}
-    assert lacks("TablesFunction", "s3", "CopyObject", bucket, log, **copied), "the source of a copy is read"
+    copied = {"source": f"{BUCKET}/data/clicks/a.json.gz"}
+    assert lacks("TablesFunction", "s3", "CopyObject", BUCKET, LOG, **copied), "the source of a copy is read"
     self_test_of_unused(path, settings)
     self_test_of_conditions()
 

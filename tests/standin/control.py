@@ -1,4 +1,13 @@
-"""The control API below /_control, for the tests."""
+"""The control API below /_control, for the tests.
+
+    GET, DELETE log?scope=          what was asked; forgets it
+    POST rules                      a rule (rules.py): {"id"}; GET rules, rules/<id>; POST rules/<id>/release; DELETE rules/<id>
+    POST athena                     how queries of a database go
+    GET, DELETE slack?scope=        the messages that a webhook took, `POST /_slack/<scope>/<token>`; forgets them
+    POST glue_runs                  a run of a Glue job: {"job", "run", "execution_time"} and what glue_runs.py knows besides
+    GET, DELETE glue_runs?scope=    those of a job, newest first; forgets them
+    GET queue?scope=                the messages of a queue, which are neither received nor counted by that
+"""
 
 import json
 

@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import time
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sqs.models import SQSBackend, sqs_backends
@@ -17,7 +18,7 @@ def install():
 
 
 def in_turn(method):
-    """One at a time for each queue. moto deletes by a new list in place of the old one, and what is sent meanwhile is lost; it
+    """One at a time for each queue. moto deletes by a new list in place of the old one, and a delete meanwhile is undone; it
     receives over a set that others change. The lock is the queue's own, which a receiver that waits for messages lets go."""
     @functools.wraps(method)
     def locked(backend, queue_name, *arguments, **more):
@@ -31,8 +32,22 @@ class Queues:
         self.backend = backend
 
     def handle_sqs(self, operation, request):
+        if operation == "ReceiveMessage":
+            return self._receive(request)
         refusal = refuse_send(request.json()) if operation == "SendMessage" and request.header("x-amz-target") else None
         return refusal or self.backend.forward(request)
+
+    def _receive(self, request):
+        """A receiver may wait for longer than an answer of moto is waited for, so it waits here."""
+        seconds = request.json().get("WaitTimeSeconds") or 0
+        if not 0 < seconds <= 20:
+            return self.backend.forward(request)
+        at_once, end = request.with_json({**request.json(), "WaitTimeSeconds": 0}), time.monotonic() + seconds
+        while True:
+            reply = self.backend.forward(at_once)
+            if reply.status != 200 or b'"Messages"' in reply.body or time.monotonic() >= end:
+                return reply
+            time.sleep(0.05)
 
     def handle_sns(self, operation, request):
         refusal = refuse_publish(request.form()) if operation == "Publish" else None

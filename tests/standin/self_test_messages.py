@@ -54,7 +54,7 @@ def check_message_names(stand):
     run, name = Commands(stand), unique("names")
     url = run.json("queue", name)["url"]
     run("send", url, "text")
-    assert operations(stand, name, "sqs") == ["CreateQueue", "GetQueueAttributes", "SendMessage"]
+    assert operations(stand, name, "sqs") == ["CreateQueue", "SendMessage"]
     arn = run("topic", name)
     stand.client("sns").publish(TopicArn=arn, Message="월 & b", Subject="s")
     stand.client("sns").get_topic_attributes(TopicArn=arn)
@@ -151,31 +151,45 @@ def check_queue_commands(stand):
     assert [each["body"] for each in run.json("peek", dead["url"])] == ["one"]
 
 
-def check_queue_keeps_all(stand):
-    """what is sent in the middle of a delete is not lost (asked of moto in this process); more than ten are received."""
+def check_queue_deletes(stand):
+    """of two deletes at once none is undone (asked of moto in this process); more than ten messages are received."""
     queues.install()
     sqs = sqs_backends[DEFAULT_ACCOUNT_ID]["us-east-1"]
     sqs.create_queue("deletes")
-    sqs.send_message("deletes", "goes")
-    message, = sqs.receive_message("deletes", 1, 0, 30, [])
-    kept = sqs.queues["deletes"]._messages[0]
-    sender = threading.Thread(target=lambda: sqs.send_message("deletes", "stays"))
+    sqs.send_message("deletes", "one")
+    sqs.send_message("deletes", "two")
+    one, two = sqs.receive_message("deletes", 2, 0, 30, [])
+    other, asked = threading.Thread(target=lambda: sqs.delete_message("deletes", one.receipt_handle)), []
 
     def found_late(handle):
-        """Called in the middle of a delete: a sender comes, and has done before the delete goes on if nothing holds it."""
-        if not sender.ident:
-            sender.start()
-        sender.join(0.2)
-        return handle == message.receipt_handle
-    kept.had_receipt_handle = found_late
-    sqs.delete_message("deletes", message.receipt_handle)
-    sender.join()
-    assert [each.body for each in sqs.queues["deletes"]._messages] == ["stays"]
+        """moto asks twice: whether the handle is valid, and while it makes its new list. Then the other delete comes."""
+        asked.append(handle)
+        if len(asked) == 2:
+            other.start()
+            other.join(0.2)
+        return handle == two.receipt_handle
+    sqs.queues["deletes"]._messages[1].had_receipt_handle = found_late
+    sqs.delete_message("deletes", two.receipt_handle)
+    other.join()
+    assert sqs.queues["deletes"]._messages == []
     run = Commands(stand)
     url = run.queue()["url"]
     for number in range(23):
         run("send", url, str(number))
     assert len(run.json("receive", url, "21")) == 21
+
+
+def check_queue_waits(stand):
+    """a receiver that waits gets what is sent meanwhile, at once, and nothing when its time is over."""
+    run, sqs = Commands(stand), stand.client("sqs")
+    url = run.queue()["url"]
+    began = time.time()
+    threading.Timer(0.3, lambda: sqs.send_message(QueueUrl=url, MessageBody="late")).start()
+    assert [each["Body"] for each in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=9)["Messages"]] == ["late"]
+    assert 0.3 <= time.time() - began < 3
+    assert "Messages" not in stand.client("sqs").receive_message(QueueUrl=run.queue()["url"], WaitTimeSeconds=1)
+    assert time.time() - began >= 1.3
+    refusal("InvalidParameterValue", lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=21))
 
 
 def told(stand, run, bucket, url):

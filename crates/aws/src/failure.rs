@@ -47,7 +47,13 @@ impl FailureKind {
             "ConcurrentModificationException" | "ConflictException" | "ResourceNotReadyException" => {
                 FailureKind::Conflict
             }
-            "EntityNotFoundException" | "ResourceNotFoundException" | "ParameterNotFound" => FailureKind::Missing,
+            "EntityNotFoundException"
+            | "ResourceNotFoundException"
+            | "ParameterNotFound"
+            | "NotFound"
+            | "NotFoundException"
+            | "QueueDoesNotExist"
+            | "AWS.SimpleQueueService.NonExistentQueue" => FailureKind::Missing,
             "AlreadyExistsException" => FailureKind::Exists,
             "InternalServiceException"
             | "InternalServerException"

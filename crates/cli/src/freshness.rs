@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use lakegate_contract::Result;
 use lakegate_pipeline::alarm::{Alarm, lagging_alarm, stale_alarm};
-use lakegate_pipeline::{Project, stale_jobs};
+use lakegate_pipeline::{JobDefinition, Project, stale_jobs};
 
 use crate::cloud::Services;
 
@@ -18,14 +18,27 @@ pub async fn alarms(project: &Project, services: &Services, now: DateTime<Utc>) 
     for stale in stale_jobs(&services.lake, &definitions, now).await? {
         alarms.push((stale_alarm(&title, &stale, now), format!("not fresh on {today}")));
     }
-    let Some(catalog) = services.catalog() else { return Ok(alarms) };
     for job in &definitions {
-        let Some(tail) = services.lake.tail(&job.table).await? else { continue };
-        let shown = catalog.shown_version(&services.lake, &job.table).await?;
-        if shown != Some(tail.version) {
-            let alarm = lagging_alarm(&title, job, &job.table, tail.version, shown);
-            alarms.push((alarm, format!("lagging at version {} on {today}", tail.version)));
+        if let Some((version, shown)) = lag(project, services, job).await? {
+            let alarm = lagging_alarm(&title, job, &job.table, version, shown);
+            alarms.push((alarm, format!("lagging at version {version} on {today}")));
         }
     }
     Ok(alarms)
+}
+
+/// The version of the lake, and the one that the catalog shows, where that is another one.
+async fn lag(project: &Project, services: &Services, job: &JobDefinition) -> Result<Option<(u64, Option<u64>)>> {
+    let (Some(catalog), Some(tail)) = (services.catalog(), services.lake.tail(&job.table).await?) else {
+        return Ok(None);
+    };
+    let shown = catalog.shown_version(&services.lake, &job.table).await?;
+    if shown == Some(tail.version) {
+        return Ok(None);
+    }
+    // A writer that died has left its mark there: that alone does not make it lag.
+    let contract = project.contract(&job.table)?;
+    let differences = services.glue(false)?.diff(&services.lake, &contract, false).await?;
+    let equal = differences.iter().all(|difference| difference.changes.is_empty());
+    Ok((!equal).then_some((tail.version, shown)))
 }

@@ -68,18 +68,20 @@ impl Cancellation {
     /// The result of `work`, or the interruption, whichever comes first: a service that does not answer must not keep
     /// anybody waiting.
     pub(crate) async fn or<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        const LOOK: Duration = Duration::from_millis(100);
-        let interrupted = async {
-            loop {
-                if let Err(error) = self.check() {
-                    return error;
-                }
-                tokio::time::sleep(LOOK).await;
-            }
-        };
         tokio::select! {
             result = work => result,
-            error = interrupted => Err(error),
+            error = self.asked() => Err(error),
+        }
+    }
+
+    /// Ends when the run is asked to stop, with why.
+    pub(crate) async fn asked(&self) -> Error {
+        const LOOK: Duration = Duration::from_millis(100);
+        loop {
+            if let Err(error) = self.check() {
+                return error;
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 }

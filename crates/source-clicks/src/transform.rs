@@ -149,8 +149,8 @@ fn cut(scanner: &mut Scanner<'_>, keep: &Members, out: &mut Vec<u8>, depth: usiz
             }
             out.extend_from_slice(scanner.slice(name, scanner.at));
         }
-        let inner = match target {
-            Some(Target::Members(inner)) if scanner.after_space()? == b'{' => Some(inner),
+        let inner = match (target, scanner.after_space()?) {
+            (Some(Target::Members(inner)), b'{') => Some(inner),
             _ => None,
         };
         let start = scanner.at;

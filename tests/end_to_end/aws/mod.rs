@@ -5,6 +5,7 @@ mod catalog;
 mod crash;
 mod faults;
 mod inputs;
+mod lambda;
 mod ledger;
 mod reports;
 mod runs;
@@ -25,7 +26,7 @@ use standin::Standin;
 /// The lake's place in its bucket: not everybody's prefixes are plain ASCII.
 const PREFIX: &str = "shop 가게";
 
-/// A project whose environment `prod` is a bucket and a database of the stand-in, both its own.
+/// A project whose environment `test` is a bucket and a database of the stand-in, both its own.
 pub struct Cloud {
     project: TempDir,
     standin: Standin,
@@ -61,9 +62,9 @@ impl Cloud {
     fn settings(&self) -> String {
         let (endpoint, bucket, database) = (&self.standin.endpoint, &self.bucket, &self.database);
         format!(
-            "\n[env.prod.aws]\nregion = \"ap-northeast-2\"\nendpoint = \"{endpoint}\"\n\
-             \n[env.prod.lake]\nlocation = \"s3://{bucket}/{PREFIX}\"\n\
-             \n[env.prod.catalog]\ndatabase = \"{database}\"\n"
+            "\n[env.test.aws]\nregion = \"ap-northeast-2\"\nendpoint = \"{endpoint}\"\n\
+             \n[env.test.lake]\nlocation = \"s3://{bucket}/{PREFIX}\"\n\
+             \n[env.test.catalog]\ndatabase = \"{database}\"\n"
         )
     }
 
@@ -91,7 +92,7 @@ impl Cloud {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = command(self.path(), &[&["--env", "prod"], arguments].concat());
+        let mut command = command(self.path(), &[&["--env", "test"], arguments].concat());
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
         command.env("AWS_EC2_METADATA_DISABLED", "true").env_remove("AWS_PROFILE");
         command

@@ -71,7 +71,7 @@ fn what_fails_on_athena_is_told_without_values() {
         json!({ "scope": cloud.database, "fail_next": { "message": "INTERNAL_ERROR: node lost", "retryable": true } });
     cloud.standin.athena(failing);
     report("SELECT count(*) AS n FROM products").expect_code(0);
-    cloud.configure("[env.prod.catalog]", "[env.prod.athena]\nwork_group = \"missing\"\n\n[env.prod.catalog]");
+    cloud.configure("[env.test.catalog]", "[env.test.athena]\nwork_group = \"missing\"\n\n[env.test.catalog]");
     let missing = report("SELECT 1 AS n FROM products").expect_code(2);
     assert!(missing.stderr.contains("work_group under [athena]"), "{}", missing.stderr);
 }
@@ -145,7 +145,7 @@ fn an_earlier_result_is_given_again_where_that_is_asked_for() {
     let Some(cloud) = Cloud::shop(0.001) else { return };
     cloud.run(&["run", "categories", "products"]).expect_code(0);
     std::fs::write(cloud.path().join("sql/n.sql"), "-- title: N\nSELECT count(*) AS n FROM products\n").unwrap();
-    cloud.configure("[env.prod.catalog]", "[env.prod.athena]\nreuse = \"1h\"\n\n[env.prod.catalog]");
+    cloud.configure("[env.test.catalog]", "[env.test.athena]\nreuse = \"1h\"\n\n[env.test.catalog]");
     let run = || cloud.run(&["report", "n", "--engine", "athena"]).expect_code(0).stderr;
     assert!(run().contains("scanned"));
     assert!(run().contains("given again"));

@@ -7,15 +7,15 @@ use tempfile::TempDir;
 use super::ledger;
 use crate::support::{Outcome, command, edit, needs, python, repository, run_python};
 
-/// A ledger whose environment `prod` is a bucket of that store; `None` when it, or Python, is absent.
+/// A ledger whose environment `test` is a bucket of that store; `None` when it, or Python, is absent.
 fn project(owner: bool) -> Option<TempDir> {
     let (endpoint, python) = (needs("LAKEGATE_TEST_SIGNED_S3")?, python()?);
     let project = ledger::project(3, 2);
     let bucket = format!("signed-{}-{owner}", std::process::id());
     let owner = if owner { "owner = \"123456789012\"\n" } else { "" };
     let settings = format!(
-        "\n[env.prod.aws]\nregion = \"us-east-1\"\nendpoint = \"{endpoint}\"\n\
-         \n[env.prod.lake]\nlocation = \"s3://{bucket}/lake 레이크\"\n{owner}"
+        "\n[env.test.aws]\nregion = \"us-east-1\"\nendpoint = \"{endpoint}\"\n\
+         \n[env.test.lake]\nlocation = \"s3://{bucket}/lake 레이크\"\n{owner}"
     );
     let file = project.path().join("lakegate.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -25,7 +25,7 @@ fn project(owner: bool) -> Option<TempDir> {
 }
 
 fn run(project: &Path, secret: &str, arguments: &[&str]) -> Outcome {
-    let mut command = command(project, &[&["--env", "prod"], arguments].concat());
+    let mut command = command(project, &[&["--env", "test"], arguments].concat());
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", secret).output().unwrap().into()
 }
 

@@ -52,6 +52,17 @@ impl Standin {
         self.ask("POST", "/_control/athena", Some(&settings));
     }
 
+    /// The messages that Slack's double has taken under a scope.
+    pub fn slack(&self, scope: &str) -> Vec<Value> {
+        self.ask("GET", &format!("/_control/slack?scope={scope}"), None).as_array().unwrap().clone()
+    }
+
+    /// A run of a job of Glue's own, which took so many seconds.
+    pub fn glue_run(&self, job: &str, run: &str, seconds: u32) {
+        let run = json!({ "job": job, "run": run, "execution_time": seconds, "state": "SUCCEEDED", "arguments": {} });
+        self.ask("POST", "/_control/glue_runs", Some(&run));
+    }
+
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let host = self.endpoint.strip_prefix("http://").unwrap();
         let body = body.map(Value::to_string).unwrap_or_default();

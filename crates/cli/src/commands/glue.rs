@@ -13,13 +13,15 @@ use crate::context;
 use crate::runner::{Runner, Selection};
 
 const PREFIX: &str = "--lakegate_";
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
     "--lakegate_jobs",
     "--lakegate_env",
     "--lakegate_project",
     "--lakegate_force",
     "--lakegate_resume",
+    // Those of the launcher.
     "--lakegate_package",
+    "--lakegate_variables",
 ];
 
 /// What Glue's arguments ask for.

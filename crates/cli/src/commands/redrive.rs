@@ -169,7 +169,10 @@ async fn again(runner: &Runner<'_>, letter: &ReceivedMessage) -> Result<()> {
             let group = Group::of(format!("message {}", letter.id), uploads.iter().map(lakegate_lambda::Upload::name));
             match serve_uploads(runner, &[group]).await?.into_iter().flatten().next() {
                 None => Ok(()),
-                Some(refusal) => Err(Error::new(refusal.class, refusal.reason)),
+                Some(refusal) => {
+                    let error = Error::new(refusal.class, refusal.reason);
+                    Err(refusal.help.into_iter().fold(error, Error::help))
+                }
             }
         }
         Event::Run(request) => {

@@ -17,7 +17,8 @@ pub async fn serve(runner: &Runner<'_>, messages: Vec<Message>) -> Result<Value>
         match message.uploads() {
             Ok(uploads) => groups.push(Group::of(message.id.clone(), uploads.iter().map(|upload| upload.name()))),
             Err(error) => {
-                let refusal = Refusal { class: error.class(), retryable: false, reason: error.to_string(), of: None };
+                let refusal =
+                    Refusal { class: error.class(), retryable: false, reason: error.to_string(), help: None, of: None };
                 refusals.push((message, refusal));
             }
         }

@@ -96,7 +96,12 @@ async fn direct(runner: &Runner<'_>, uploads: Vec<Upload>, id: &str) -> Result<V
         refusal.tell(runner, id).await;
     }
     let told: Vec<String> = refused.iter().map(|refusal| refusal.reason.clone()).collect();
-    Err(Error::new(first.class, told.join("; ")).at("uploads"))
+    let error = Error::new(first.class, told.join("; ")).at("uploads");
+    let error = if refused.iter().all(|refusal| refusal.retryable) { error } else { error.lasting() };
+    Err(match &first.help {
+        Some(help) => error.help(help.clone()),
+        None => error,
+    })
 }
 
 /// A job, in few words.

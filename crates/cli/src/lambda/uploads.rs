@@ -37,6 +37,8 @@ pub struct Refusal {
     pub retryable: bool,
     /// What failed, in one line.
     pub reason: String,
+    /// What to do.
+    pub help: Option<String>,
     /// The job, and how it went.
     pub of: Option<(JobDefinition, Arc<Finished>)>,
 }
@@ -48,6 +50,7 @@ impl Refusal {
             class: error.class(),
             retryable: error.retryable(),
             reason: error.to_string(),
+            help: error.advice().map(str::to_owned),
             of: Some((job.clone(), Arc::clone(finished))),
         })
     }
@@ -121,7 +124,10 @@ async fn run_together(
     let all: BTreeSet<String> = mine.iter().flat_map(|(_, names)| names.iter().cloned()).collect();
     let ids: Vec<&str> = mine.iter().filter_map(|(index, _)| groups.get(*index)).map(|g| g.id.as_str()).collect();
     let finished = Arc::new(runner.quietly(job, Some(&Arc::new(all)), &ids.join(", ")).await);
-    let Some(error) = finished.error.as_ref() else { return Vec::new() };
+    let Some(error) = finished.error.as_ref() else {
+        runner.tell_of(job, &finished, &ids.join(", ")).await;
+        return Vec::new();
+    };
     let of_content = matches!(error.class(), Class::BadInput | Class::GateClosed) && !error.retryable();
     if !of_content || mine.len() == 1 {
         let refused = mine.iter().filter_map(|(index, _)| Some((*index, Refusal::of(job, &finished)?)));
@@ -132,7 +138,10 @@ async fn run_together(
     for (index, names) in mine {
         let id = groups.get(*index).map(|g| g.id.as_str()).unwrap_or_default();
         let alone = Arc::new(runner.quietly(job, Some(&Arc::new((*names).clone())), id).await);
-        refused.extend(Refusal::of(job, &alone).map(|refusal| (*index, refusal)));
+        match Refusal::of(job, &alone) {
+            Some(refusal) => refused.push((*index, refusal)),
+            None => runner.tell_of(job, &alone, id).await,
+        }
     }
     refused
 }

@@ -1,12 +1,13 @@
 //! Reading every split, on as many threads as there are workers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_lake::{QuarantineSummary, Staged, WriteMode, WriterOptions};
-
 use lakegate_redaction::Finding;
+use tokio::task::JoinHandle;
 
 use super::Attempt;
 use super::shared::{Shared, Totals, work};
@@ -20,7 +21,9 @@ impl Attempt<'_> {
         let bytes = plan.splits.iter().map(|s| s.bytes).sum();
         self.options.progress.planned(&self.context.definition.name, bytes, plan.estimated_rows);
         let read = run_workers(&shared, self.context.workers.min(plan.splits.len()).max(1)).await;
-        let shared = Arc::into_inner(shared).ok_or_else(|| Error::bug("a worker still runs"))?;
+        let Some(shared) = Arc::into_inner(shared) else {
+            return Err(read.err().unwrap_or_else(|| Error::bug("a worker still runs")));
+        };
         let totals = shared.totals();
         self.record.findings = shared.guard.as_ref().map(|g| g.findings()).unwrap_or_default();
         match read {
@@ -34,12 +37,13 @@ impl Attempt<'_> {
             }
             Err(error) => return Err(error),
         }
-        let summary = shared.quarantine.finish().await?;
+        let cancellation = self.options.cancellation.clone();
+        let summary = cancellation.or(shared.quarantine.finish()).await?;
         let summary = self.keep_or_discard(&shared, summary).await?;
         self.note(&totals, &summary);
         self.tell_unread(&shared)?;
         self.gate_on_findings()?;
-        let staged = shared.writer.finish().await?;
+        let staged = cancellation.or(shared.writer.finish()).await?;
         (self.record.rows_out, self.record.bytes_out) = (staged.rows, staged.bytes);
         conserve(&totals, &summary, &staged)?;
         self.gate_on_rows(&totals)?;
@@ -188,6 +192,9 @@ fn worst(totals: &Totals) -> String {
     if more > 0 { format!("{} and {more} more rules", shown.join(", ")) } else { shown.join(", ") }
 }
 
+/// How long workers have to stop once they are asked to.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// Workers run on threads of their own: what they compute never keeps the runtime from its timers and sockets.
 async fn run_workers(shared: &Arc<Shared>, count: usize) -> Result<()> {
     let handle = tokio::runtime::Handle::current();
@@ -195,7 +202,7 @@ async fn run_workers(shared: &Arc<Shared>, count: usize) -> Result<()> {
         .map(|_| {
             let (shared, handle) = (Arc::clone(shared), handle.clone());
             tokio::task::spawn_blocking(move || {
-                let result = handle.block_on(work(&shared));
+                let result = handle.block_on(shared.cancellation().or(work(&shared)));
                 if result.is_err() {
                     shared.stop();
                 }
@@ -203,6 +210,19 @@ async fn run_workers(shared: &Arc<Shared>, count: usize) -> Result<()> {
             })
         })
         .collect();
+    // One that waits for a read that never ends is left to it: when it wakes, it finds that it is to stop.
+    let asked = async {
+        let error = shared.cancellation().asked().await;
+        tokio::time::sleep(GRACE).await;
+        error
+    };
+    tokio::select! {
+        result = all_of(workers) => result,
+        error = asked => Err(error),
+    }
+}
+
+async fn all_of(workers: Vec<JoinHandle<Result<()>>>) -> Result<()> {
     let mut first_error = None;
     for worker in workers {
         let result = worker.await.unwrap_or_else(|_| Err(Error::bug("a worker has stopped")));

@@ -100,6 +100,11 @@ impl Shared {
         })
     }
 
+    /// What asks the run to stop.
+    pub(super) fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
+    }
+
     /// Asks the other workers to stop.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
