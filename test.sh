@@ -7,8 +7,8 @@
 # It installs or starts what it needs, and stops what it started:
 #   - a C compiler, PostgreSQL and Python's venv, by apt (as root or through sudo) where they are absent;
 #   - a private PostgreSQL on a free port, with its data in a temporary folder;
-#   - a private Python environment with tests/requirements.txt (DuckDB and other independent readers, moto), kept in the cache
-#     folder;
+#   - private Python environments with tests/requirements.txt (DuckDB and other independent readers, moto) and
+#     tests/requirements-lint.txt (checkov), kept in the cache folder;
 #   - a stand-in for AWS on two free ports of this machine (tests/standin);
 #   - with LAKEGATE_SIGNED_S3=1, s3s-fs: a store that checks signatures, built once and kept in the cache folder.
 # No service has to run beforehand. Set LAKEGATE_DATA to a folder of real data to run the tests that read it.
@@ -26,19 +26,19 @@ install_tools() {
     [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
 }
 
-# The environment is kept under a name made from its pins: a changed pin makes a new one.
+# An environment is kept under a name made from its pins: a changed pin makes a new one. Prints its folder.
 make_python() {
     local digest home
-    digest=$(sha256sum tests/requirements.txt | cut -c1-12)
+    digest=$(sha256sum "$1" | cut -c1-12)
     home="${XDG_CACHE_HOME:-$HOME/.cache}/lakegate-python-$digest"
     if [ ! -f "$home/complete" ]; then
-        say "making a Python environment in $home"
+        say "making a Python environment in $home" >&2
         rm -rf "$home"
         python3 -m venv "$home"
-        "$home/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+        "$home/bin/python" -m pip install --quiet --disable-pip-version-check -r "$1" >&2
         touch "$home/complete"
     fi
-    export LAKEGATE_TEST_PYTHON="$home/bin/python"
+    echo "$home"
 }
 
 # A stand-in for AWS, on free ports of this machine: it stops with the script.
@@ -104,6 +104,16 @@ static_checks() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 }
 
+# What deploys is only checked here: nothing of it runs.
+deployment_checks() {
+    say "templates of deploy/"
+    "$python_home/bin/cfn-lint" deploy/template.yaml
+    # Its pins do not go with those of the tests: it has an environment of its own.
+    "$(make_python tests/requirements-lint.txt)/bin/checkov" --config-file deploy/checkov.yaml -f deploy/template.yaml
+    say "the launcher for Glue"
+    "$python_home/bin/python" tests/oracle/launcher.py
+}
+
 run_tests() {
     say "building"
     cargo build --locked --workspace --bins --tests
@@ -118,7 +128,8 @@ run_tests() {
 }
 
 install_tools
-make_python
+python_home=$(make_python tests/requirements.txt)
+export LAKEGATE_TEST_PYTHON="$python_home/bin/python"
 say "starting PostgreSQL"
 start_postgres
 export LAKEGATE_TEST_POSTGRES=$POSTGRES_URL
@@ -126,6 +137,9 @@ say "starting a stand-in for AWS"
 start_aws
 say "starting a store that checks signatures"
 start_signed_s3
-[ "${1:-}" = quick ] || static_checks
+if [ "${1:-}" != quick ]; then
+    static_checks
+    deployment_checks
+fi
 run_tests
 say "all passed"
