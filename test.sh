@@ -111,7 +111,7 @@ deployment_checks() {
     # Its pins do not go with those of the tests: it has an environment of its own.
     "$(make_python tests/requirements-lint.txt)/bin/checkov" --config-file deploy/checkov.yaml -f deploy/template.yaml
     say "the launcher for Glue"
-    "$python_home/bin/python" tests/oracle/launcher.py
+    "$python_home/bin/python" tests/oracle/launcher.py deploy/glue_launcher.py
 }
 
 run_tests() {

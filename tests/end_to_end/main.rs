@@ -10,6 +10,7 @@ mod bad_input;
 mod command_line;
 mod crash;
 mod demo;
+mod deploy;
 mod examples;
 mod leak;
 mod quality;

@@ -4,6 +4,7 @@ mod bucket;
 mod catalog;
 mod crash;
 mod faults;
+mod glue;
 mod inputs;
 mod lambda;
 mod ledger;
