@@ -6,6 +6,7 @@ use aws_sdk_glue::Client;
 use aws_sdk_glue::types::JobRun;
 use lakegate_aws::{Aws, AwsFailure};
 use lakegate_contract::{Error, Result};
+use lakegate_pipeline::usual;
 
 /// Earlier runs that are looked at for the usual duration.
 const LOOKED_AT: i32 = 50;
@@ -42,20 +43,17 @@ impl GlueRuns {
         Ok(GlueRun { took: duration(found), jobs })
     }
 
-    /// How long runs of a job that succeeded usually take, but for `except`: their median, if there were three: `GetJobRuns`.
+    /// How long runs of a job that succeeded usually take, but for `except`: as [`usual`] says: `GetJobRuns`.
     ///
     /// # Errors
     /// When they may not be asked for.
     pub async fn usual(&self, job: &str, except: &str) -> Result<Option<Duration>> {
-        const ENOUGH: usize = 3;
         let answer = self.0.get_job_runs().job_name(job).max_results(LOOKED_AT).send().await;
         let answer = answer.map_err(|e| AwsFailure::of("Glue", "GetJobRuns", &e).into_error())?;
         let succeeded = |run: &&JobRun| {
             run.id() != Some(except) && run.job_run_state().is_some_and(|state| state.as_str() == "SUCCEEDED")
         };
-        let mut times: Vec<Duration> = answer.job_runs().iter().filter(succeeded).map(duration).collect();
-        times.sort_unstable();
-        Ok(times.get(times.len() / 2).copied().filter(|_| times.len() >= ENOUGH))
+        Ok(usual(answer.job_runs().iter().filter(succeeded).map(duration).collect()))
     }
 }
 

@@ -95,21 +95,25 @@ fn message(alarm: &Alarm) -> Value {
     }
     if let Some(help) = &alarm.help {
         blocks.push(json!({ "type": "context", "elements": [
-            { "type": "mrkdwn", "text": escaped(&cut(&format!("What to do: {help}"), MOST_SECTION / 2)) }
+            { "type": "mrkdwn", "text": fitting(&format!("What to do: {help}")) }
         ] }));
     }
     json!({ "text": escaped(&cut(&plain(alarm), MOST_SECTION)), "blocks": blocks })
 }
 
 fn section(text: &str) -> Value {
-    // Cut so that entities cannot make it too long again.
+    json!({ "type": "section", "text": { "type": "mrkdwn", "text": fitting(text) } })
+}
+
+/// The text, escaped and cut so that entities cannot make it too long again.
+fn fitting(text: &str) -> String {
     let mut most = MOST_SECTION;
     let mut shown = escaped(&cut(text, most));
     while shown.chars().count() > MOST_SECTION && most > 1 {
         most /= 2;
         shown = escaped(&cut(text, most));
     }
-    json!({ "type": "section", "text": { "type": "mrkdwn", "text": shown } })
+    shown
 }
 
 /// Slack reads these three as markup: <https://api.slack.com/reference/surfaces/formatting#escaping>
@@ -162,9 +166,11 @@ mod tests {
         assert!(blocks.len() <= 50);
         let length = |value: &Value| value.as_str().unwrap().chars().count();
         assert!(length(&blocks[0]["text"]["text"]) <= 150);
-        for block in blocks.iter().skip(1).filter(|b| b.get("text").is_some()) {
-            assert!(length(&block["text"]["text"]) <= 3_000);
-        }
+        let texts = blocks.iter().skip(1).flat_map(|block| {
+            let elements = block["elements"].as_array().into_iter().flatten().map(|element| &element["text"]);
+            block.get("text").map(|text| &text["text"]).into_iter().chain(elements)
+        });
+        assert!(texts.map(length).inspect(|length| assert!(*length <= 3_000)).count() >= 3);
         let fields = blocks.iter().find_map(|b| b.get("fields")).unwrap().as_array().unwrap();
         assert!(fields.len() <= 10 && fields.iter().all(|f| length(&f["text"]) <= 2_000));
         assert!(!message.to_string().contains('>'));

@@ -71,16 +71,16 @@ impl Queue {
         sent.map(drop).map_err(|e| self.failed(AwsFailure::of(SERVICE, "SendMessage", &e)))
     }
 
-    /// Up to ten messages, which nobody else sees for `hidden`; none when there are none now.
+    /// Up to `most` messages, ten at most, which nobody else sees for `hidden`; none when there are none now.
     ///
     /// # Errors
     /// When they cannot be received.
-    pub async fn receive(&self, hidden: Duration) -> Result<Vec<ReceivedMessage>> {
+    pub async fn receive(&self, hidden: Duration, most: usize) -> Result<Vec<ReceivedMessage>> {
         let answer = self
             .client
             .receive_message()
             .queue_url(&self.url)
-            .max_number_of_messages(BATCH)
+            .max_number_of_messages(i32::try_from(most).unwrap_or(BATCH).clamp(1, BATCH))
             .wait_time_seconds(WAIT_SECONDS)
             .visibility_timeout(i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)

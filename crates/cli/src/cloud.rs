@@ -78,19 +78,25 @@ impl Services {
         Ok(glue)
     }
 
-    /// Who is told of alarms.
-    ///
-    /// # Errors
-    /// When a setting names a variable or a secret that cannot be read, or is no channel.
-    pub async fn alarm_channels(&self, project: &Project) -> Result<Vec<Arc<dyn AlarmChannel>>> {
-        let mut channels: Vec<Arc<dyn AlarmChannel>> = Vec::new();
-        if let Some(topic) = project.alarm_topic()? {
-            channels.push(Arc::new(Sns::new(self.aws.clone(), topic)));
+    /// Who is told of alarms; and what keeps a channel from being one of them: a variable that is not set, a secret that cannot
+    /// be read. One that is broken silences no other.
+    pub async fn alarm_channels(&self, project: &Project) -> (Vec<Arc<dyn AlarmChannel>>, Vec<Error>) {
+        let (mut channels, mut errors): (Vec<Arc<dyn AlarmChannel>>, _) = (Vec::new(), Vec::new());
+        match project.alarm_topic() {
+            Ok(topic) => {
+                channels.extend(topic.map(|t| Arc::new(Sns::new(self.aws.clone(), t)) as Arc<dyn AlarmChannel>))
+            }
+            Err(error) => errors.push(error),
         }
-        if let Some(webhook) = project.slack_webhook(&self.secrets).await? {
-            channels.push(Arc::new(Slack::new(webhook)?));
+        match project.slack_webhook(&self.secrets).await {
+            Ok(None) => {}
+            Ok(Some(webhook)) => match Slack::new(webhook) {
+                Ok(slack) => channels.push(Arc::new(slack)),
+                Err(error) => errors.push(error),
+            },
+            Err(error) => errors.push(error),
         }
-        Ok(channels)
+        (channels, errors)
     }
 
     /// Athena, over the catalog. `may_reuse`: an earlier result will do, where the project says so.
@@ -116,12 +122,17 @@ fn input_options(lake: &BucketOptions) -> BucketOptions {
 
 /// Ends when the user or the system asks the process to stop.
 pub async fn interrupted() {
+    interrupted_by_hand().await;
+}
+
+/// The same; whether it was a user at a keyboard.
+pub async fn interrupted_by_hand() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
         return std::future::pending().await;
     };
-    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+    tokio::select! { _ = interrupt.recv() => true, _ = terminate.recv() => false, _ = hangup.recv() => false }
 }
 
 /// The account's secrets, as the project's files refer to them.

@@ -107,7 +107,7 @@ pub async fn job(project: &Project, services: &Services, name: &str) -> Result<(
     let keys = project.keys(&key_names(&contract), &services.secrets).await?;
     let context = JobContext {
         definition: file.definition.clone(),
-        job_text: file.text().to_owned(),
+        job_text: file.defining_text()?,
         contract,
         ruleset,
         time_zone: project.time_zone,

@@ -30,8 +30,11 @@ const OURS: [&str; 13] = [
 
 /// Starts logging for a machine that collects lines: a flat JSON object each, with the invocation, job and run that it is about.
 pub fn start_for_machines(verbose: u8) {
+    // What the runtime says of an error is its answer once more, as a debug text and outside of our spans.
+    let filter = filter(verbose);
+    let filter = "lambda_runtime=off".parse().map_or(filter.clone(), |quiet| filter.add_directive(quiet));
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter(verbose))
+        .with_env_filter(filter)
         .fmt_fields(JsonFields::new())
         .event_format(FlatJson)
         .with_writer(std::io::stderr);

@@ -18,6 +18,9 @@ use crate::context;
 
 /// How long a state may take to be written: it must not hold up the jobs.
 const STATE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long telling people may take.
+const TELL_PATIENCE: Duration = Duration::from_secs(40);
+const LEAST_TELLING: Duration = Duration::from_secs(5);
 /// How long the records of earlier runs may take to be read, for an alarm.
 const HISTORY_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -141,10 +144,10 @@ impl<'a> Runner<'a> {
             |job| {
                 let (ids, state, add) = (&ids, &state, &add);
                 async move {
-                    let one = self.job(job, None, &ids.name).await;
-                    let mut state = state.lock().await;
-                    state.note(&job.name, one.state());
-                    self.save(ids, &mut state).await;
+                    self.note(ids, state, job, JobState::running()).await;
+                    let one = self.quietly(job, None, &ids.name).await;
+                    self.note(ids, state, job, one.state()).await;
+                    self.tell_of(job, &one, &ids.name).await;
                     let good = one.succeeded();
                     add(one);
                     good
@@ -162,17 +165,27 @@ impl<'a> Runner<'a> {
         Ok(finished)
     }
 
-    /// Runs one job, as often as it may be tried, and tells people what they should know. `only`: of files, those that events
-    /// name.
-    pub async fn job(&self, job: &JobDefinition, only: Option<&Arc<BTreeSet<String>>>, occasion: &str) -> Finished {
-        let finished = self.quietly(job, only, occasion).await;
-        self.tell_of(job, &finished, occasion).await;
-        finished
+    async fn note(
+        &self,
+        ids: &Occasion,
+        state: &tokio::sync::Mutex<WorkflowState>,
+        job: &JobDefinition,
+        now: JobState,
+    ) {
+        let mut state = state.lock().await;
+        state.note(&job.name, now);
+        self.save(ids, &mut state).await;
     }
 
-    /// Runs one job, as often as it may be tried, and tells nobody.
+    /// Runs one job, as often as it may be tried, and tells nobody. `only`: of files, those that events name.
     pub async fn quietly(&self, job: &JobDefinition, only: Option<&Arc<BTreeSet<String>>>, occasion: &str) -> Finished {
-        let attempt = |cancellation| self.attempt(job, only, occasion, cancellation);
+        let mut before = false;
+        let attempt = |cancellation| {
+            if std::mem::replace(&mut before, true) {
+                self.services.breakers.allow_one_try();
+            }
+            self.attempt(job, only, occasion, cancellation)
+        };
         let (mut finished, tried) = attempts(job, &self.cancellation, attempt, |one| one.error.as_ref()).await;
         finished.attempts = tried;
         finished
@@ -215,7 +228,7 @@ impl<'a> Runner<'a> {
     /// What people should know of a job that has ended. Who stops a run by hand knows it.
     async fn alarm(&self, job: &JobDefinition, finished: &Finished) -> Option<Alarm> {
         let (record, error) = (finished.report.as_ref().map(|r| &r.record), finished.error.as_ref());
-        let by_hand = self.trigger == Trigger::Manual && error.is_some_and(|e| e.class() == Class::Interrupted);
+        let by_hand = self.cancellation.is_by_hand() && error.is_some_and(|e| e.class() == Class::Interrupted);
         let late = |limit: Duration| record.is_some_and(|r| Duration::from_millis(r.timings.total) > limit);
         let slow = error.is_none() && job.max_duration.is_some_and(late);
         if by_hand || (error.is_none() && !slow) {
@@ -231,15 +244,29 @@ impl<'a> Runner<'a> {
         alarm_of(&self.project.title(), job, record, error, finished.attempts, usual)
     }
 
-    /// Sends an alarm. What goes wrong is logged.
+    /// Sends an alarm, in no more time than there is. What goes wrong is logged.
     pub async fn tell(&self, alarm: &Alarm, occasion: &str) {
-        let channels = self.channels.get_or_init(|| async {
-            self.services.alarm_channels(self.project).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "alarms cannot be sent");
-                Vec::new()
-            })
-        });
-        deliver(&self.services.lake, channels.await, alarm, occasion).await;
+        let told = async {
+            let made = self.channels.get_or_try_init(|| async {
+                match self.services.alarm_channels(self.project).await {
+                    (channels, errors) if errors.is_empty() => Ok(channels),
+                    broken => Err(broken),
+                }
+            });
+            match made.await {
+                Ok(channels) => deliver(&self.services.lake, channels, alarm, occasion).await,
+                // What is broken now may not be so for the next alarm.
+                Err((channels, errors)) => {
+                    errors.iter().for_each(|error| tracing::warn!(%error, "a channel of alarms cannot be used"));
+                    deliver(&self.services.lake, &channels, alarm, occasion).await
+                }
+            }
+        };
+        let patience =
+            self.cancellation.grace().map_or(TELL_PATIENCE, |grace| TELL_PATIENCE.min(grace.max(LEAST_TELLING)));
+        if tokio::time::timeout(patience, told).await.is_err() {
+            tracing::warn!(job = alarm.job, "telling of it takes too long");
+        }
     }
 
     /// The state is for people and for `--resume`: a run does not fail for want of it.

@@ -71,8 +71,7 @@ impl Objects {
     /// When the bucket cannot be asked.
     pub async fn find(&self, key: &str) -> Result<Option<FoundObject>> {
         let place = self.shown(key);
-        // A key that no listing of ours could show is that of no input.
-        let Ok(path) = Path::parse(key) else { return Ok(None) };
+        let path = parsed(key).map_err(|e| e.at(&place))?;
         match self.store.head(&path).await {
             Ok(meta) => {
                 Ok(Some(FoundObject { key: key.to_owned(), bytes: meta.size, e_tag: meta.e_tag.unwrap_or_default() }))

@@ -1,12 +1,16 @@
 //! Records of runs and rules: JSON lines under `system/`, a file a run.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_contract::{Error, Result};
 use object_store::path::Path;
 use object_store::{ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use serde_json::Value;
 
 use crate::{Lake, RunId, failure};
+
+/// Records that are read at once.
+const AT_ONCE: usize = 8;
 
 impl Lake {
     /// Writes one record file: `system/<kind>/dt=<date>/<run>.json`, one JSON object a line.
@@ -34,6 +38,30 @@ impl Lake {
         }
     }
 
+    /// A record of that name; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn system_record(&self, kind: &str, name: &str) -> Result<Option<Value>> {
+        let key = self.key(&format!("system/{kind}/{name}.json"))?;
+        let read = async { self.store().get(&key).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failure::store(&error, self.shown(&key))),
+        }
+    }
+
+    /// Writes a record of that name, over what it was before.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn write_system_record(&self, kind: &str, name: &str, line: &Value) -> Result<()> {
+        let key = self.key(&format!("system/{kind}/{name}.json"))?;
+        let put = self.store().put(&key, PutPayload::from(format!("{line}\n"))).await;
+        put.map(drop).map_err(|e| failure::store(&e, self.shown(&key)))
+    }
+
     /// Removes a record that was claimed.
     ///
     /// # Errors
@@ -53,15 +81,13 @@ impl Lake {
         earliest: DateTime<Utc>,
         mut look: impl FnMut(&Value) -> bool,
     ) -> Result<()> {
-        let earliest = format!("{}", RunId::earliest(earliest));
-        for key in self.system_files(kind).await? {
-            if key.filename().is_none_or(|name| name < earliest.as_str()) {
+        let earliest = RunId::earliest(earliest).to_string();
+        let mut files = self.system_files(kind).await?;
+        files.retain(|key| key.filename().is_some_and(|name| name >= earliest.as_str()));
+        let mut read = futures::stream::iter(&files).map(|key| self.records_of(key)).buffered(AT_ONCE);
+        while let Some(records) = read.try_next().await? {
+            if !records.iter().all(&mut look) {
                 return Ok(());
-            }
-            for record in self.records_of(&key).await? {
-                if !look(&record) {
-                    return Ok(());
-                }
             }
         }
         Ok(())

@@ -20,6 +20,8 @@ pub enum Event {
     Run(RunRequest),
     /// A look at how old the data are.
     CheckFreshness,
+    /// Old generations of these tables are to go.
+    Vacuum(Vec<String>),
     /// Firehose asks for its records' partition keys.
     Firehose(FirehoseRequest),
     /// A job of Glue's has ended.
@@ -94,6 +96,13 @@ impl Event {
                     Err(refused("the event asks for a check that there is not").expected("{\"check\": \"freshness\"}"))
                 }
             };
+        }
+        if let Some(tables) = event.get("vacuum") {
+            let names: Option<Vec<String>> = Deserialize::deserialize(tables).ok();
+            let names = names.filter(|names| !names.is_empty());
+            return names.map(Event::Vacuum).ok_or_else(|| {
+                refused("the event names no tables to vacuum").expected("{\"vacuum\": [\"orders\", \"clicks\"]}")
+            });
         }
         if has("invocationId") && has("records") {
             return FirehoseRequest::parse(event).map(Event::Firehose);
@@ -175,6 +184,8 @@ mod tests {
             json!({ "run": ["a"], "resume": true }),
             json!({ "resume": false }),
             json!({ "check": "everything" }),
+            json!({ "vacuum": [] }),
+            json!({ "vacuum": "all" }),
             json!({ "detail-type": "Scheduled Event", "source": "aws.events" }),
             json!({ "hello": "world" }),
             json!(null),

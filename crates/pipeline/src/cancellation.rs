@@ -13,6 +13,7 @@ use crate::shown_duration;
 #[derive(Debug, Clone, Default)]
 pub struct Cancellation {
     asked: Arc<AtomicBool>,
+    by_hand: Arc<AtomicBool>,
     limits: Vec<(Instant, Limit)>,
 }
 
@@ -21,8 +22,8 @@ pub struct Cancellation {
 pub enum Limit {
     /// That of the job's `timeout`.
     Timeout(Duration),
-    /// That of the process, such as the deadline of an invocation.
-    Process,
+    /// That of the process, such as the deadline of an invocation: it is over this much later.
+    Process(Duration),
 }
 
 impl Cancellation {
@@ -31,12 +32,31 @@ impl Cancellation {
     pub fn until(&self, end: Instant, limit: Limit) -> Self {
         let mut limits = self.limits.clone();
         limits.push((end, limit));
-        Self { asked: Arc::clone(&self.asked), limits }
+        Self { asked: Arc::clone(&self.asked), by_hand: Arc::clone(&self.by_hand), limits }
+    }
+
+    /// What is left between being asked to stop and the end of the process, where that is known.
+    pub fn grace(&self) -> Option<Duration> {
+        self.limits.iter().find_map(|(_, limit)| match limit {
+            Limit::Process(grace) => Some(*grace),
+            Limit::Timeout(_) => None,
+        })
     }
 
     /// Asks.
     pub fn cancel(&self) {
         self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks, for somebody at a keyboard, who need not be told of it.
+    pub fn cancel_by_hand(&self) {
+        self.by_hand.store(true, Ordering::Relaxed);
+        self.cancel();
+    }
+
+    /// Whether somebody at a keyboard has asked.
+    pub fn is_by_hand(&self) -> bool {
+        self.by_hand.load(Ordering::Relaxed)
     }
 
     /// Whether the run is asked to stop, by somebody or by the time.
@@ -58,7 +78,7 @@ impl Cancellation {
                 Err(Error::unavailable(format!("the run took longer than its timeout of {}", shown_duration(*limit)))
                     .help("it has published nothing; find out what is slow, or give it more with `timeout` in the job's file"))
             }
-            Some((_, Limit::Process)) => {
+            Some((_, Limit::Process(_))) => {
                 Err(Error::new(Class::Interrupted, "the time of the process was up before the run published")
                     .help("it has published nothing; it needs a longer timeout of the function, or more memory and with it more processor"))
             }
@@ -97,7 +117,7 @@ mod tests {
         assert!(!all.is_cancelled() && limited.is_cancelled());
         let error = limited.check().unwrap_err();
         assert!(error.retryable() && error.found().contains("10 m"), "{error}");
-        let far = all.until(Instant::now() + Duration::from_secs(600), Limit::Process);
+        let far = all.until(Instant::now() + Duration::from_secs(600), Limit::Process(Duration::from_secs(2)));
         assert!(!far.is_cancelled());
         all.cancel();
         assert_eq!(far.check().unwrap_err().class(), Class::Interrupted);

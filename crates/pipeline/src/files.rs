@@ -179,14 +179,10 @@ pub fn new_files(
     })
 }
 
-/// The names of the files that a bookmark says are published.
-///
-/// # Errors
-/// When it is not one of files.
-pub(crate) fn published_files(bookmark: &serde_json::Value) -> Result<Vec<String>> {
-    let known: BTreeMap<String, serde::de::IgnoredAny> = serde::Deserialize::deserialize(bookmark)
-        .map_err(|_| Error::bug("the bookmark of the last run is not one of files"))?;
-    Ok(known.into_keys().collect())
+/// The names of the files that a bookmark says are published; `None` when it is not one of files.
+pub(crate) fn published_files(bookmark: &serde_json::Value) -> Option<Vec<String>> {
+    let known: BTreeMap<String, Known> = serde::Deserialize::deserialize(bookmark).ok()?;
+    Some(known.into_keys().collect())
 }
 
 /// BLAKE3 of objects, by name and version.

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::JobDefinition;
 
-/// Records that are looked through for the usual duration.
-const LOOKED_THROUGH: usize = 200;
-/// Runs that it is taken from.
+/// How far back runs are looked for, and how many records are looked through for them.
+const LOOKED_BACK: chrono::TimeDelta = chrono::TimeDelta::days(90);
+const LOOKED_THROUGH: usize = 300;
+/// Runs that a usual duration is taken from, and that it needs at least.
 const TAKEN: usize = 20;
-/// Runs that are needed to call something usual.
 const ENOUGH: usize = 3;
 
 /// How long runs of a job that published took: the median of the newest twenty but `except`; `None` when there were fewer than
@@ -23,17 +23,25 @@ const ENOUGH: usize = 3;
 /// When the records cannot be read.
 pub async fn usual_duration(lake: &Lake, job: &JobName, except: RunId) -> Result<Option<Duration>> {
     let except = except.to_string();
-    let mut times: Vec<u64> = lake
-        .system_records("runs", LOOKED_THROUGH)
-        .await?
-        .iter()
-        .filter(|record| text(record, "job") == Some(job.as_str()) && text(record, "outcome") == Some("published"))
-        .filter(|record| text(record, "run") != Some(except.as_str()))
-        .filter_map(|record| record.get("timings")?.get("total")?.as_u64())
-        .take(TAKEN)
-        .collect();
+    let (mut times, mut looked) = (Vec::new(), 0);
+    lake.newest_system_records("runs", Utc::now() - LOOKED_BACK, |record| {
+        looked += 1;
+        let counts = text(record, "job") == Some(job.as_str())
+            && text(record, "outcome") == Some("published")
+            && text(record, "run") != Some(except.as_str());
+        if let Some(time) = record.pointer("/timings/total").and_then(Value::as_u64).filter(|_| counts) {
+            times.push(Duration::from_millis(time));
+        }
+        times.len() < TAKEN && looked < LOOKED_THROUGH
+    })
+    .await?;
+    Ok(usual(times))
+}
+
+/// The median of some times; `None` when they are too few to call anything usual.
+pub fn usual(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
-    Ok(times.get(times.len() / 2).filter(|_| times.len() >= ENOUGH).map(|time| Duration::from_millis(*time)))
+    times.get(times.len() / 2).copied().filter(|_| times.len() >= ENOUGH)
 }
 
 /// A job whose last success is too long ago.
@@ -63,12 +71,12 @@ pub struct Success {
 /// When the records cannot be read.
 pub async fn stale_jobs(lake: &Lake, jobs: &[JobDefinition], now: DateTime<Utc>) -> Result<Vec<Stale>> {
     /// How many times its limit ago a last success is looked for, to be told.
-    const LOOKED_BACK: i32 = 4;
+    const LOOKED_BACK: u32 = 4;
     let mut wanted: Vec<(&JobDefinition, Duration)> =
         jobs.iter().filter_map(|job| Some((job, job.fresh_within?))).collect();
     let mut stale = Vec::new();
     let Some(longest) = wanted.iter().map(|(_, limit)| *limit).max() else { return Ok(stale) };
-    let earliest = now - chrono::TimeDelta::from_std(longest).unwrap_or_default() * LOOKED_BACK;
+    let earliest = now - chrono::TimeDelta::from_std(longest * LOOKED_BACK).unwrap_or_default();
     lake.newest_system_records("runs", earliest, |record| {
         let (Some(run), Some(at)) = (text(record, "run"), began(record)) else { return true };
         if !matches!(text(record, "outcome"), Some("published" | "unchanged")) {

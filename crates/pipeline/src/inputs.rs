@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::files::{self, Hashes, InputFile, NewFiles};
-use crate::patterns::{SCHEME, bucket_of, check_pattern, fixed_folder, matches_path};
+use crate::patterns::{SCHEME, bucket_of, check_pattern, fixed_folder, matches_path, names_object};
 use crate::source::{Bookmark, InputObject};
 
 /// Bytes of an object that are asked for at once.
@@ -143,6 +143,12 @@ impl Inputs {
     /// # Errors
     /// When no file matches, or they cannot be listed.
     pub async fn matching(&self, pattern: &str, only: Option<&BTreeSet<String>>) -> Result<Vec<InputFile>> {
+        // A published file that the pattern does not name: it has changed since, and who restricted the run did not know.
+        let moved = only.and_then(|only| only.iter().find(|name| !names_object(pattern, name)));
+        if let Some(name) = moved {
+            tracing::info!(name, pattern, "all files are looked at: what was published is not below the pattern");
+        }
+        let only = only.filter(|_| moved.is_none());
         let found = match bucket_of(pattern) {
             None => files::matching_files(&self.0.root, pattern),
             Some((bucket, keys)) => self.matching_objects(pattern, bucket, keys, only).await,

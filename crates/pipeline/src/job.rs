@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::Gate;
 
 const MOST_RETRIES: u32 = 10;
+/// Ten years, in seconds: what is longer is a slip, and too long to be subtracted from a date.
+const LONGEST_TIME: u64 = 3_650 * 86_400;
 
 /// How what is loaded relates to what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
@@ -144,9 +146,17 @@ impl JobFile {
         Ok(Self { definition, path: path.to_path_buf(), kind_place: format!("{file}:{place}:1"), text })
     }
 
-    /// The text of the file, for the configuration's hash.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// What the file says of the rows that a run publishes, for the configuration's hash: when a job runs, and who is told of it,
+    /// makes no other rows.
+    ///
+    /// # Errors
+    /// When it is no TOML any more.
+    pub fn defining_text(&self) -> Result<String> {
+        const OF_OPERATION: [&str; 8] =
+            ["description", "after", "condition", "schedule", "retries", "timeout", "max_duration", "fresh_within"];
+        let mut document: toml::Table = parse_document(&self.text, &self.path.display().to_string())?;
+        document.retain(|key, _| !OF_OPERATION.contains(&key));
+        Ok(document.to_string())
     }
 
     /// Where the source's kind stands.
@@ -193,7 +203,9 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
         _ => 0,
     };
     match digits.parse::<u32>() {
-        Ok(count) if count > 0 && seconds > 0 => Ok(Duration::from_secs(u64::from(count) * seconds)),
+        Ok(count) if count > 0 && seconds > 0 && u64::from(count) * seconds <= LONGEST_TIME => {
+            Ok(Duration::from_secs(u64::from(count) * seconds))
+        }
         _ => {
             Err(Error::usage(format!("`{text}` is not a time"))
                 .expected("for example \"90s\", \"10m\", \"2h\" or \"7d\""))
@@ -269,6 +281,13 @@ mod tests {
         for (good, bad) in [("retries = 2", "retries = 11"), ("\"any\"", "\"some\""), ("30m", "30")] {
             assert!(load(&text.replace(good, bad)).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn how_a_job_is_operated_makes_no_other_rows() {
+        let with = |text: &str| load(&format!("{text}[source]\nkind = \"x\"\n")).unwrap().defining_text().unwrap();
+        assert_eq!(with("retries = 2\n# why\nmax_duration = \"5m\"\nafter = [\"users\"]\n"), with(""));
+        assert_ne!(with("mode = \"append\"\n"), with(""));
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod workflow;
 pub use cancellation::{Cancellation, Limit};
 pub use catalog::{Catalog, Mirrored};
 pub use gate::{BadRowLimit, Gate, GuardMode, RowMode};
-pub use history::{Stale, Success, stale_jobs, usual_duration};
+pub use history::{Stale, Success, stale_jobs, usual, usual_duration};
 pub use inputs::{InputPlace, Inputs, PinnedFile, WholeFile};
 pub use job::{Condition, JobDefinition, JobFile, LoadMode, parse_duration, shown_duration};
 pub use order::{in_order, run_in_order};

@@ -8,6 +8,8 @@ use lakegate_quality::RuleOutcome;
 use lakegate_redaction::Finding;
 use serde::{Deserialize, Serialize};
 
+use crate::text::digest;
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -122,10 +124,21 @@ pub struct RunRecord {
     pub timings: Timings,
     /// Most memory that the process has held so far, in bytes.
     pub peak_memory: Option<u64>,
-    /// The bookmark before the run.
+    /// The bookmark before the run; of a long one, how many entries it has and its digest.
     pub bookmark_before: Option<serde_json::Value>,
-    /// The bookmark after it.
+    /// The bookmark after it, likewise.
     pub bookmark_after: Option<serde_json::Value>,
+}
+
+/// A bookmark as records hold it: one that names every file would make each record as long as all before it.
+pub(crate) fn shortened(bookmark: &serde_json::Value) -> serde_json::Value {
+    const MOST_BYTES: usize = 512;
+    let text = bookmark.to_string();
+    if text.len() <= MOST_BYTES {
+        return bookmark.clone();
+    }
+    let entries = bookmark.as_object().map(serde_json::Map::len).or_else(|| bookmark.as_array().map(Vec::len));
+    serde_json::json!({ "entries": entries, "sha256": digest([text.as_str()]) })
 }
 
 /// Most memory that this process has held, in bytes; where the system tells.

@@ -58,6 +58,12 @@ impl Breakers {
         }
     }
 
+    /// Lets each service that is left alone be asked once more: for a job that is to be tried again.
+    pub fn allow_one_try(&self) {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.values_mut().for_each(|state| state.failures = state.failures.min(THRESHOLD - 1));
+    }
+
     fn admit(&self, service: &str) -> Result<()> {
         let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = states.get(service).filter(|s| s.failures >= THRESHOLD && s.last.elapsed() < COOL_DOWN);
@@ -113,6 +119,10 @@ mod tests {
         assert_eq!(asked.load(Ordering::Relaxed), 6);
         let error = breakers.call("Glue", 3, dead).await.unwrap_err();
         assert!(error.found().contains("left alone") && error.found().contains("no answer"), "{error}");
+        breakers.allow_one_try();
+        let _ = breakers.call("Glue", 1, dead).await;
+        assert_eq!(asked.load(Ordering::Relaxed), 7, "asked once more");
+        assert!(breakers.call("Glue", 1, dead).await.unwrap_err().found().contains("left alone"));
         assert_eq!(breakers.call("connection shop", 3, || async { Ok(1) }).await.unwrap(), 1);
     }
 

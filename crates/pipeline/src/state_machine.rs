@@ -23,6 +23,7 @@ const AWAY: [&str; 3] = ["Lakegate.Unavailable", "Lakegate.Interrupted", "Lakega
 /// The data are there, so jobs that wait may go on.
 const LAGGING: &str = "Lakegate.CatalogLagging";
 const LEAST_RETRIES: u32 = 2;
+const GLUE_PATIENCE_MINUTES: u32 = 120;
 
 /// What runs a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,13 +152,15 @@ fn branch(job: &JobDefinition, jobs: &[&JobDefinition], layers: &[Vec<&JobDefini
 }
 
 fn task(job: &JobDefinition, target: &Target, good: &str, bad: &str) -> Value {
-    /// A function ends by itself before this, and a job of Glue is stopped by it.
+    /// An attempt ends by itself before this, with the pause that follows it.
     const SPARE_SECONDS: u64 = 60;
-    let (resource, parameters, away) = match target {
+    let attempts = job.retries.max(LEAST_RETRIES);
+    let (resource, parameters, retry) = match target {
         Target::Function(function) => (
             "arn:aws:states:::lambda:invoke",
             json!({ "FunctionName": function, "Payload": { "run": [job.name] } }),
-            AWAY.iter().chain(&LAMBDA_AWAY).copied().collect::<Vec<_>>(),
+            json!({ "ErrorEquals": AWAY.iter().chain(&LAMBDA_AWAY).copied().collect::<Vec<_>>(), "IntervalSeconds": 5,
+                "BackoffRate": 2, "MaxAttempts": attempts }),
         ),
         Target::GlueJob { name, environment } => {
             let mut arguments = json!({ "--lakegate_jobs": job.name });
@@ -167,7 +170,9 @@ fn task(job: &JobDefinition, target: &Target, good: &str, bad: &str) -> Value {
             (
                 "arn:aws:states:::glue:startJobRun.sync",
                 json!({ "JobName": name, "Arguments": arguments }),
-                vec!["Glue.ConcurrentRunsExceededException", "Glue.InternalServiceException"],
+                // Until other runs of the same job have ended, unless it allows as many at once as a layer has jobs.
+                json!({ "ErrorEquals": ["Glue.ConcurrentRunsExceededException", "Glue.InternalServiceException"],
+                    "IntervalSeconds": 60, "BackoffRate": 1, "MaxAttempts": GLUE_PATIENCE_MINUTES }),
             )
         }
     };
@@ -176,7 +181,7 @@ fn task(job: &JobDefinition, target: &Target, good: &str, bad: &str) -> Value {
         "Resource": resource,
         "Parameters": parameters,
         "ResultPath": null,
-        "Retry": [{ "ErrorEquals": away, "IntervalSeconds": 5, "BackoffRate": 2, "MaxAttempts": job.retries.max(LEAST_RETRIES) }],
+        "Retry": [retry],
         "Catch": [
             { "ErrorEquals": [LAGGING], "ResultPath": null, "Next": good },
             { "ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": bad },
@@ -184,7 +189,8 @@ fn task(job: &JobDefinition, target: &Target, good: &str, bad: &str) -> Value {
         "Next": good,
     });
     if let (Some(timeout), Some(members)) = (job.timeout, task.as_object_mut()) {
-        members.insert("TimeoutSeconds".to_owned(), (timeout.as_secs() + SPARE_SECONDS).into());
+        let tries = u64::from(job.retries) + 1;
+        members.insert("TimeoutSeconds".to_owned(), (tries * (timeout.as_secs() + SPARE_SECONDS)).into());
     }
     task
 }

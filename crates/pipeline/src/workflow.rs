@@ -46,6 +46,17 @@ pub struct JobState {
     pub error: Option<String>,
 }
 
+impl JobState {
+    /// A job that has just begun.
+    pub fn running() -> Self {
+        Self { status: JobStatus::Running, ..Self::waiting() }
+    }
+
+    fn waiting() -> Self {
+        Self { status: JobStatus::Waiting, run: None, attempts: 0, error: None }
+    }
+}
+
 /// How a workflow stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,7 +92,6 @@ impl WorkflowState {
     /// A new workflow of these jobs.
     pub fn new(jobs: &[&JobDefinition], trigger: Trigger) -> Self {
         let now = Utc::now();
-        let waiting = JobState { status: JobStatus::Waiting, run: None, attempts: 0, error: None };
         Self {
             workflow: RunId::new(),
             trigger,
@@ -89,7 +99,7 @@ impl WorkflowState {
             begun: 1,
             started_at: now,
             updated_at: now,
-            jobs: jobs.iter().map(|job| (job.name.clone(), waiting.clone())).collect(),
+            jobs: jobs.iter().map(|job| (job.name.clone(), JobState::waiting())).collect(),
         }
     }
 

@@ -126,12 +126,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// ASCII that was just scanned.
     /// The bytes between two places.
     pub(crate) fn slice(&self, start: usize, end: usize) -> &'a [u8] {
         self.bytes.get(start..end).unwrap_or_default()
     }
 
+    /// ASCII that was just scanned.
     pub(crate) fn text(&self, start: usize, end: usize) -> &'a str {
         self.bytes.get(start..end).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
     }

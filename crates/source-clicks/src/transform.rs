@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use chrono_tz::Tz;
-use lakegate_contract::{Contract, Error, PartitionField, Result, Treatment};
+use lakegate_contract::{Contract, DataType, Error, PartitionField, Result, Treatment};
 use lakegate_pipeline::rows::{RowsBuilder, Value};
 
 use crate::fields::{Members, Target};
@@ -162,11 +162,8 @@ fn cut(scanner: &mut Scanner<'_>, keep: &Members, out: &mut Vec<u8>, depth: usiz
             }
             None => {
                 scanner.skip(depth)?;
-                if matches!(target, Some(Target::Columns(_))) {
-                    out.extend_from_slice(scanner.slice(start, scanner.at));
-                } else if wanted {
-                    // Something else where an object was expected: the job rejects it, and need not know what it was.
-                    out.extend_from_slice(b"false");
+                if let Some(target) = target.filter(|_| wanted) {
+                    out.extend_from_slice(publishable(target, scanner.slice(start, scanner.at)));
                 }
             }
         }
@@ -180,6 +177,30 @@ fn cut(scanner: &mut Scanner<'_>, keep: &Members, out: &mut Vec<u8>, depth: usiz
             _ => return Ok(false),
         }
     }
+}
+
+/// The text of a member's value, or one that the job rejects: where a single value was expected, what stands within an object or
+/// an array is nothing that the contract names.
+fn publishable<'a>(target: &Target, value: &'a [u8]) -> &'a [u8] {
+    let nested = matches!(value.first(), Some(b'{' | b'['));
+    match target {
+        Target::Members(_) if value == b"null" => value,
+        Target::Columns(columns) => {
+            let all = |wanted: fn(&DataType) -> bool| columns.iter().all(|(_, data_type)| wanted(data_type));
+            let texts = all(|data_type| matches!(data_type, DataType::Array(_))) && is_list_of_texts(value);
+            match nested && !texts {
+                false => value,
+                true if all(|data_type| *data_type == DataType::Boolean) => b"0",
+                true => b"false",
+            }
+        }
+        _ => b"false",
+    }
+}
+
+/// Whether a JSON array holds strings alone.
+fn is_list_of_texts(value: &[u8]) -> bool {
+    serde_json::from_slice::<Vec<String>>(value).is_ok()
 }
 
 #[cfg(test)]
@@ -261,13 +282,49 @@ columns = [
         }
     }
 
+    /// Every member of every object in a text.
+    fn names(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(members) => members.iter().for_each(|(name, value)| {
+                found.insert(name.clone());
+                names(value, found);
+            }),
+            serde_json::Value::Array(values) => values.iter().for_each(|value| names(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn what_stands_where_a_single_value_was_expected_does_not_come_through() {
+        let event = |member: &str| format!("{{\"ts\":\"2026-03-09T01:00:00Z\",{member}}}");
+        for (member, expected) in [
+            ("\"utm\":null", "\"utm\":null"),
+            ("\"event_id\":{\"ip\":\"203.0.113.7\"}", "\"event_id\":false"),
+            ("\"event_id\":[\"203.0.113.7\"]", "\"event_id\":false"),
+            ("\"event_id\":null", "\"event_id\":null"),
+            ("\"utm\":[{\"source\":1}]", "\"utm\":false"),
+            ("\"utm\":{\"source\":{\"ip\":1}}", "\"utm\":{\"source\":false}"),
+            ("\"event_id\":\"a\",\"\\u0069p\":\"203.0.113.7\"", "\"event_id\":\"a\""),
+        ] {
+            let (data, _) = cut_text(&event(member)).unwrap();
+            assert_eq!(data, format!("{}\n", event(expected)), "{member}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn nothing_makes_it_panic_and_nothing_dropped_comes_through(text in r#"[\{\}\[\]",:a-z0-9\\ ]{0,40}"#) {
+        fn nothing_makes_it_panic_and_nothing_undeclared_comes_through(
+            text in r#"[\{\}\[\]",:a-z0-9\\ ]{0,40}"#,
+            member in "(ip|event_id|utm|price|user|\\\\u0069p|x)",
+        ) {
             let _ = cut_text(&text);
-            let event = format!("{{\"ts\":\"2026-03-09T01:00:00Z\",\"ip\":{text},\"event_id\":\"e\"}}");
+            let event = format!("{{\"ts\":\"2026-03-09T01:00:00Z\",\"{member}\":{text},\"event_id\":\"e\"}}");
             if let Ok((data, _)) = cut_text(&event) {
-                prop_assert!(serde_json::from_str::<serde_json::Value>(&data).is_ok(), "{}", data);
+                let cut: serde_json::Value = serde_json::from_str(&data).unwrap();
+                let mut found = BTreeSet::new();
+                names(&cut, &mut found);
+                let declared = ["event_id", "ts", "time", "price", "user", "utm", "source"];
+                prop_assert!(found.iter().all(|name| declared.contains(&name.as_str())), "{}", data);
             }
         }
     }

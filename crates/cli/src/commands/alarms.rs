@@ -26,26 +26,29 @@ pub async fn run(arguments: &AlarmsArguments, global: &GlobalArguments) -> Resul
 async fn check(dry_run: bool, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
     let runner = Runner::new(&project, Arc::new(Silent)).await?;
-    let alarms = freshness::alarms(&project, &runner.services, Utc::now()).await?;
-    for (alarm, occasion) in alarms.iter().filter(|_| !dry_run) {
+    let found = freshness::look(&project, &runner.services, Utc::now()).await;
+    for (alarm, occasion) in found.alarms.iter().filter(|_| !dry_run) {
         runner.tell(alarm, occasion).await;
     }
-    let alarms: Vec<&Alarm> = alarms.iter().map(|(alarm, _)| alarm).collect();
+    let alarms: Vec<&Alarm> = found.alarms.iter().map(|(alarm, _)| alarm).collect();
     if global.json {
-        output::print_json(&json!({ "alarms": alarms }))?;
-    } else if alarms.is_empty() {
+        output::print_json(
+            &json!({ "alarms": alarms, "errors": found.errors.iter().map(errors::to_json).collect::<Vec<_>>() }),
+        )?;
+    } else if alarms.is_empty() && found.errors.is_empty() {
         output::print("everything is as fresh as it should be")?;
     }
     for alarm in alarms.iter().filter(|_| !global.json) {
         output::print(&alarm.summary)?;
     }
-    Ok(ExitCode::SUCCESS)
+    found.errors.iter().for_each(|error| output::warn(&errors::render(error)));
+    Ok(most_telling(found.errors.iter()))
 }
 
 async fn test(global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
-    let channels = Services::new(&project).await?.alarm_channels(&project).await?;
-    if channels.is_empty() {
+    let (channels, mut failed) = Services::new(&project).await?.alarm_channels(&project).await;
+    if channels.is_empty() && failed.is_empty() {
         return Err(Error::usage("nobody is told of alarms")
             .at("lakegate.toml")
             .expected("slack or sns under [alarms], or under the environment: [env.prod.alarms]"));
@@ -60,7 +63,7 @@ async fn test(global: &GlobalArguments) -> Result<ExitCode> {
         rules: Vec::new(),
         help: None,
     };
-    let (mut told, mut failed): (Vec<Value>, Vec<Error>) = (Vec::new(), Vec::new());
+    let mut told: Vec<Value> = failed.iter().map(|e| json!({ "channel": null, "error": errors::to_json(e) })).collect();
     for channel in &channels {
         let sent = channel.send(&alarm).await;
         told.push(json!({ "channel": channel.describe(), "error": sent.as_ref().err().map(errors::to_json) }));

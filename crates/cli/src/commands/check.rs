@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::arguments::GlobalArguments;
 use crate::context::{project_root, relative, ruleset, table_schema};
+use crate::lambda::check_transformation;
 use crate::sources::{build, connection_of, pattern_of, undeclared};
 use crate::{context, errors, output};
 
@@ -77,6 +78,7 @@ async fn problems(project: &Project) -> Vec<Error> {
     }
     problems.extend(rulesets_of_nothing(project));
     problems.extend(loops(project));
+    problems.extend(check_transformation(project));
     match project.reports() {
         Ok(paths) => {
             for path in paths {

@@ -9,17 +9,19 @@ use comfy_table::{ContentArrangement, Table, presets};
 use lakegate_aws::{Queue, ReceivedMessage};
 use lakegate_contract::{Error, Result};
 use lakegate_lambda::{DeadLetter, Event};
-use lakegate_pipeline::{Silent, Trigger};
+use lakegate_pipeline::{Silent, Trigger, WorkflowState, WorkflowStatus};
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, RedriveArguments};
-use crate::commands::run::{most_telling, stop_on_signals};
-use crate::lambda::{Group, serve_uploads};
+use crate::commands::run::{most_telling, rank, stop_on_signals};
+use crate::lambda::{Group, Refusal, serve_uploads};
 use crate::runner::{Runner, Selection};
 use crate::{context, errors, output};
 
 /// How long others do not see a message that is being served: as long as a function may run, and some.
 const HIDDEN: Duration = Duration::from_secs(1_200);
+/// Messages that are served before more are received.
+const AT_ONCE: usize = 10;
 /// The same while messages are only shown.
 const HIDDEN_WHILE_SHOWN: Duration = Duration::from_secs(60);
 
@@ -34,16 +36,16 @@ pub async fn run(arguments: &RedriveArguments, global: &GlobalArguments) -> Resu
     let mut runner = Runner::new(&project, Arc::new(Silent)).await?;
     runner.trigger = Trigger::Event;
     let queue = Queue::new(&runner.services.aws, url).await?;
-    let hidden = if arguments.list || arguments.discard.is_some() { HIDDEN_WHILE_SHOWN } else { HIDDEN };
-    let letters = receive(&queue, hidden, arguments.limit).await?;
-    if arguments.list {
-        return list(&queue, &letters, global).await;
-    }
     if let Some(id) = &arguments.discard {
+        let letters = receive(&queue, HIDDEN_WHILE_SHOWN, usize::MAX).await?;
         return discard(&queue, &letters, id, global).await;
     }
+    if arguments.list {
+        let letters = receive(&queue, HIDDEN_WHILE_SHOWN, arguments.limit).await?;
+        return list(&queue, &letters, global).await;
+    }
     stop_on_signals(runner.cancellation.clone());
-    serve(&runner, &queue, letters, global).await
+    serve(runner, &queue, arguments.limit, global).await
 }
 
 /// All messages that there are, or so many; each stays hidden from others for a time.
@@ -52,7 +54,7 @@ async fn receive(queue: &Queue, hidden: Duration, limit: usize) -> Result<Vec<Re
     let mut empty = 0;
     // A queue has many servers, and an answer without messages is not yet the end.
     while letters.len() < limit && empty < 2 {
-        let more = queue.receive(hidden).await?;
+        let more = queue.receive(hidden, limit - letters.len()).await?;
         empty = if more.is_empty() { empty + 1 } else { 0 };
         letters.extend(more);
     }
@@ -86,8 +88,11 @@ fn describe(letter: &ReceivedMessage) -> Value {
         Some(Event::Uploads(uploads)) => {
             uploads.iter().map(lakegate_lambda::Upload::name).collect::<Vec<_>>().join(", ")
         }
+        Some(Event::Run(request)) if request.resume => "the rest of a workflow".to_owned(),
         Some(Event::Run(request)) if request.jobs.is_empty() => "a run of all jobs".to_owned(),
         Some(Event::Run(request)) => format!("a run of {}", request.jobs.join(", ")),
+        Some(Event::CheckFreshness) => "a look at how old the data are".to_owned(),
+        Some(Event::GlueJob(job)) => format!("the end of Glue job {}", job.job_name),
         Some(_) => "an event of another kind".to_owned(),
         None => "nothing that lakegate knows".to_owned(),
     };
@@ -100,6 +105,7 @@ fn describe(letter: &ReceivedMessage) -> Value {
         "job": attribute("job"),
         "run": attribute("run"),
         "class": attribute("class"),
+        "help": attribute("help"),
         "reason": attribute("reason").or_else(|| parsed.ok().and_then(|dead| dead.reason)),
     })
 }
@@ -127,62 +133,76 @@ async fn discard(queue: &Queue, letters: &[ReceivedMessage], id: &str, global: &
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(
-    runner: &Runner<'_>,
-    queue: &Queue,
-    letters: Vec<ReceivedMessage>,
-    global: &GlobalArguments,
-) -> Result<ExitCode> {
-    let (mut told, mut failed) = (Vec::new(), Vec::new());
-    for letter in &letters {
-        let error = match runner.cancellation.is_cancelled() {
-            true => Some(Error::new(lakegate_contract::Class::Interrupted, "it was not served any more")),
-            false => again(runner, letter).await.err(),
-        };
-        match &error {
-            None => queue.delete(letter).await?,
-            Some(_) => queue.give_back(letter).await?,
+/// Ten at a time, so that none is hidden for longer than it takes to serve a few.
+async fn serve(mut runner: Runner<'_>, queue: &Queue, limit: usize, global: &GlobalArguments) -> Result<ExitCode> {
+    let (mut told, mut failed): (Vec<Value>, Vec<Error>) = (Vec::new(), Vec::new());
+    let mut kept: Vec<ReceivedMessage> = Vec::new();
+    while told.len() < limit && !runner.cancellation.is_cancelled() {
+        let letters = receive(queue, HIDDEN, AT_ONCE.min(limit - told.len())).await?;
+        if letters.is_empty() {
+            break;
         }
-        let mut line = describe(letter);
-        if let Some(members) = line.as_object_mut() {
-            members.insert("served".to_owned(), error.is_none().into());
-            members.insert("error".to_owned(), json!(error.as_ref().map(errors::to_json)));
+        for letter in letters {
+            let served = again(&mut runner, &letter).await;
+            let settled = match served {
+                Ok(()) => queue.delete(&letter).await,
+                Err(error) => Err(error),
+            };
+            let mut line = describe(&letter);
+            if let Some(members) = line.as_object_mut() {
+                members.insert("served".to_owned(), settled.is_ok().into());
+                members.insert("error".to_owned(), json!(settled.as_ref().err().map(errors::to_json)));
+            }
+            told.push(line);
+            if let Err(error) = settled {
+                failed.push(error.within(format!("message {}", letter.id)));
+                kept.push(letter);
+            }
         }
-        told.push(line);
-        failed.extend(error.map(|e| e.within(format!("message {}", letter.id))));
+    }
+    // At the end: what is given back at once would be received again.
+    for letter in &kept {
+        failed.extend(queue.give_back(letter).await.err());
     }
     if global.json {
         output::print_json(&json!({ "queue": queue.name(), "messages": told }))?;
     } else {
-        let good = letters.len() - failed.len();
-        output::print(&format!("{}: {good} of {} messages served", queue.name(), letters.len()))?;
+        let good = told.len() - kept.len();
+        output::print(&format!("{}: {good} of {} messages served", queue.name(), told.len()))?;
     }
     failed.iter().for_each(|error| output::warn(&errors::render(error)));
     Ok(most_telling(failed.iter()))
 }
 
 /// Serves what a letter holds, as the function would.
-async fn again(runner: &Runner<'_>, letter: &ReceivedMessage) -> Result<()> {
+async fn again(runner: &mut Runner<'_>, letter: &ReceivedMessage) -> Result<()> {
     let dead = DeadLetter::parse(&letter.body)?;
     match Event::parse(&dead.event)? {
         Event::Uploads(uploads) => {
-            let group = Group::of(format!("message {}", letter.id), uploads.iter().map(lakegate_lambda::Upload::name));
-            match serve_uploads(runner, &[group]).await?.into_iter().flatten().next() {
-                None => Ok(()),
-                Some(refusal) => {
-                    let error = Error::new(refusal.class, refusal.reason);
-                    Err(refusal.help.into_iter().fold(error, Error::help))
-                }
-            }
+            let names = uploads.iter().map(lakegate_lambda::Upload::name);
+            let group = Group::of(format!("message {}", letter.id), names, 1);
+            let refusals: Vec<Refusal> = serve_uploads(runner, &[group]).await?.into_iter().flatten().collect();
+            Refusal::together(&refusals).map_or(Ok(()), Err)
         }
+        Event::Run(request) if request.resume && is_done(runner).await? => Ok(()),
         Event::Run(request) => {
+            runner.force = request.force;
             let selection = if request.resume { Selection::Resume } else { Selection::Jobs(&request.jobs) };
             let finished = runner.workflow(selection).await?;
-            let mut errors = finished.into_iter().filter(|one| !one.skipped).filter_map(|one| one.error);
-            errors.next().map_or(Ok(()), Err)
+            runner.force = false;
+            let errors = finished.into_iter().filter(|one| !one.skipped).filter_map(|one| one.error);
+            errors.min_by_key(|error| rank(error.class().exit_code())).map_or(Ok(()), Err)
         }
-        _ => Err(Error::usage("an event of this kind cannot be served again")
+        // What they were for is looked at again by the next of their kind.
+        Event::CheckFreshness | Event::GlueJob(_) | Event::Vacuum(_) => Ok(()),
+        Event::Queue(_) | Event::Firehose(_) => Err(Error::usage("an event of this kind cannot be served again")
             .expected("uploads, or a run of jobs")
             .help("`lakegate redrive --discard ID` takes it away")),
     }
+}
+
+/// Whether nothing of the last workflow is left.
+async fn is_done(runner: &Runner<'_>) -> Result<bool> {
+    let newest = WorkflowState::newest(&runner.services.lake).await?;
+    Ok(newest.is_none_or(|state| state.status == WorkflowStatus::Succeeded))
 }

@@ -10,7 +10,7 @@ use lakegate_pipeline::{Cancellation, Project};
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, RunArguments};
-use crate::cloud::interrupted;
+use crate::cloud::{interrupted, interrupted_by_hand};
 use crate::progress::Bars;
 use crate::runner::{Finished, Runner, Selection};
 use crate::{context, errors, output};
@@ -47,8 +47,10 @@ pub async fn run_jobs(project: &Project, selection: Selection<'_>, force: bool, 
 /// The first interrupt asks the runs to stop before they publish; the second ends the process.
 pub fn stop_on_signals(cancellation: Cancellation) {
     tokio::spawn(async move {
-        interrupted().await;
-        cancellation.cancel();
+        match interrupted_by_hand().await {
+            true => cancellation.cancel_by_hand(),
+            false => cancellation.cancel(),
+        }
         output::warn("stopping: runs that have not published yet are abandoned (again to end at once)");
         interrupted().await;
         std::process::exit(i32::from(Class::Interrupted.exit_code()));

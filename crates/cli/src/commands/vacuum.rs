@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
 use lakegate_contract::{Error, Result, TableName};
+use lakegate_lake::Vacuumed;
 use lakegate_pipeline::parse_duration;
 use serde_json::json;
 
@@ -27,13 +28,7 @@ pub async fn run(arguments: &VacuumArguments, global: &GlobalArguments) -> Resul
     let cutoff = Utc::now() - retain;
     let mut shown = Vec::new();
     for table in tables {
-        let _lock = lake.lock(&table)?;
-        // A catalog may lag behind the log for longer than generations are kept.
-        let pointed_at = match services.glue(false) {
-            Ok(glue) => glue.locations(&table).await?,
-            Err(_) => Vec::new(),
-        };
-        let vacuumed = lake.vacuum(&table, cutoff, &pointed_at, arguments.dry_run).await?;
+        let vacuumed = vacuum(&services, &table, cutoff, arguments.dry_run).await?;
         shown.push((table, vacuumed));
     }
     if global.json {
@@ -58,6 +53,20 @@ pub async fn run(arguments: &VacuumArguments, global: &GlobalArguments) -> Resul
     }
     output::print(&table.to_string())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Deletes what no version of a table since `cutoff` needs.
+///
+/// # Errors
+/// When another run is at work on the table, or the lake or the catalog cannot be asked.
+pub async fn vacuum(services: &Services, table: &TableName, cutoff: DateTime<Utc>, dry_run: bool) -> Result<Vacuumed> {
+    let _lock = services.lake.lock(table)?;
+    // A catalog may lag behind the log for longer than generations are kept.
+    let pointed_at = match services.glue(false) {
+        Ok(glue) => glue.locations(table).await?,
+        Err(_) => Vec::new(),
+    };
+    services.lake.vacuum(table, cutoff, &pointed_at, dry_run).await
 }
 
 fn named(wanted: &[String], known: &[TableName]) -> Result<Vec<TableName>> {

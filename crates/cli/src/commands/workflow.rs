@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use lakegate_contract::{Error, Result};
+use lakegate_contract::Result;
 use lakegate_pipeline::{Target, WorkflowState, in_order, state_machine};
 use serde_json::{Value, json};
 
@@ -40,7 +40,8 @@ async fn status(global: &GlobalArguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(state) = state else {
-        return Err(Error::usage("no workflow has run: one is kept for runs of several jobs").help("lakegate run"));
+        output::print("no workflow has run yet: one is kept for runs of several jobs")?;
+        return Ok(ExitCode::SUCCESS);
     };
     let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
     let mut table = Table::new();
@@ -56,10 +57,10 @@ async fn status(global: &GlobalArguments) -> Result<ExitCode> {
         ]);
     }
     output::print(&format!(
-        "workflow {}: {}, begun {} times, last written {}\n{table}",
+        "workflow {}: {}, begun {}, last written {}\n{table}",
         state.workflow,
         word(json!(state.status)),
-        state.begun,
+        if state.begun == 1 { "once".to_owned() } else { format!("{} times", state.begun) },
         state.updated_at.format("%Y-%m-%d %H:%M:%S UTC"),
     ))?;
     Ok(ExitCode::SUCCESS)

@@ -8,14 +8,16 @@ use lakegate_pipeline::{JobFile, Project};
 use lakegate_source_clicks::{ClicksConfig, LogFormat, Transformation};
 use serde_json::Value;
 
+use super::metrics;
+
 /// The transformation, made once.
 #[derive(Default)]
-pub struct Transformations(OnceLock<Transformation>);
+pub struct Transformations(OnceLock<(String, Transformation)>);
 
 impl Transformations {
     /// The answer to Firehose.
     pub fn answer(&self, project: &Project, request: &FirehoseRequest) -> Result<Value> {
-        let transformation = match self.0.get() {
+        let (job, transformation) = match self.0.get() {
             Some(made) => made,
             None => {
                 let made = make(project)?;
@@ -31,20 +33,27 @@ impl Transformations {
                 FirehoseVerdict::Failed
             }
         });
+        metrics::of_batch(job, request.records.len(), failed);
         if let Some(reason) = first {
-            tracing::warn!(records = request.records.len(), failed, reason, "records could not be cut");
+            tracing::warn!(job, records = request.records.len(), failed, reason, "records could not be cut");
         }
         Ok(answer)
     }
 }
 
-fn make(project: &Project) -> Result<Transformation> {
+fn make(project: &Project) -> Result<(String, Transformation)> {
     let job = match project.lambda()?.transform {
         Some(name) => named(project, &name)?,
         None => only_one(project)?,
     };
     let contract = project.contract(&job.definition.table)?;
-    Transformation::new(&contract, project.time_zone)
+    Ok((job.definition.name.to_string(), Transformation::new(&contract, project.time_zone)?))
+}
+
+/// What is wrong with `[lambda] transform`, if the project has one.
+pub fn check(project: &Project) -> Option<Error> {
+    let name = project.lambda().ok()?.transform?;
+    named(project, &name).err()
 }
 
 fn json_events(job: &JobFile) -> bool {

@@ -19,10 +19,20 @@ impl Progress for Metrics {
 
     fn advanced(&self, _job: &JobName, _rows: u64, _bytes: u64) {}
 
-    fn finished(&self, _job: &JobName, report: &JobReport) {
+    fn finished(&self, job: &JobName, report: &JobReport) {
+        for notice in &report.notices {
+            tracing::warn!(%job, "{notice}");
+        }
         // Whoever reads the logs is not there to be told that they cannot be written.
         let _ = output::print(&of_run(&report.record).to_string());
     }
+}
+
+/// Writes the metrics of a batch of Firehose's records.
+pub fn of_batch(job: &str, records: usize, failed: usize) {
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let metrics = [("records", "Count", count(records)), ("failed_records", "Count", count(failed))];
+    let _ = output::print(&line(job, chrono::Utc::now().timestamp_millis(), &metrics).to_string());
 }
 
 fn of_run(record: &RunRecord) -> Value {
@@ -36,15 +46,22 @@ fn of_run(record: &RunRecord) -> Value {
         ("gate_closed", "Count", u64::from(record.outcome == Outcome::GateClosed)),
         ("failed", "Count", u64::from(record.exit_code != 0)),
     ];
+    let mut line = line(&record.job, record.ended_at.timestamp_millis(), &metrics);
+    if let Some(members) = line.as_object_mut() {
+        members.insert("run".to_owned(), json!(record.run));
+        members.insert("outcome".to_owned(), json!(record.outcome));
+    }
+    line
+}
+
+fn line(job: &str, milliseconds: i64, metrics: &[(&str, &str, u64)]) -> Value {
     let definitions: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
     let mut line = json!({
         "_aws": {
-            "Timestamp": record.ended_at.timestamp_millis(),
+            "Timestamp": milliseconds,
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [["job"]], "Metrics": definitions }],
         },
-        "job": record.job,
-        "run": record.run,
-        "outcome": record.outcome,
+        "job": job,
     });
     if let Some(members) = line.as_object_mut() {
         members.extend(metrics.iter().map(|(name, _, value)| ((*name).to_owned(), (*value).into())));

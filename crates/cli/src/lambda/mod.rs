@@ -17,7 +17,8 @@ use tracing::Instrument as _;
 
 use crate::arguments::GlobalArguments;
 use crate::errors;
-pub use uploads::{Group, serve_uploads};
+pub use firehose::check as check_transformation;
+pub use uploads::{Group, Refusal, serve_uploads};
 
 use serve::Function;
 
@@ -43,6 +44,8 @@ pub struct Invocation {
     pub id: String,
     /// When runs are to stop.
     pub stop: Instant,
+    /// What is left then, for clearing up and for the answer.
+    pub margin: Duration,
 }
 
 /// Serves events. The project is read with the first one, so that what is wrong with it is the answer to an event.
@@ -58,22 +61,32 @@ pub async fn run(global: &GlobalArguments) -> Result<()> {
     let served = lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let function = Arc::clone(&function);
         async move {
-            let invocation = Invocation { stop: stop_of(&event.context), id: event.context.request_id };
+            let left = left(&event.context);
+            let margin = margin(left);
+            let stop = Instant::now() + left.saturating_sub(margin);
+            let invocation = Invocation { id: event.context.request_id, stop, margin };
             let span = tracing::error_span!("invocation", request = %invocation.id);
-            let answer = function.serve(event.payload, &invocation).instrument(span).await;
-            answer.map_err(|error| diagnostic(&error))
+            async {
+                let answer = function.serve(event.payload, &invocation).await;
+                answer.map_err(|error| {
+                    tracing::error!(class = error_type(error.class()), %error, "the event was not served");
+                    diagnostic(&error)
+                })
+            }
+            .instrument(span)
+            .await
         }
     }));
     served.await.map_err(|e| Error::unavailable(format!("the runtime interface of Lambda failed: {e}")))
 }
 
-/// A part of the time before the deadline: what begins to stop then has ended by it.
-fn stop_of(context: &Context) -> Instant {
+/// The time until the deadline.
+fn left(context: &Context) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let left = Duration::from_millis(context.deadline).saturating_sub(now);
-    Instant::now() + left.saturating_sub(margin(left))
+    Duration::from_millis(context.deadline).saturating_sub(now)
 }
 
+/// The part of it that is kept for the end.
 fn margin(left: Duration) -> Duration {
     (left / 10).clamp(LEAST_MARGIN, MOST_MARGIN).min(left / 2)
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use lakegate_contract::{Class, Error, Result};
+use chrono::Utc;
+use lakegate_contract::{Class, Error, Result, TableName};
 use lakegate_lambda::{Event, RunRequest, Upload};
 use lakegate_pipeline::{Limit, Project, Trigger};
 use serde_json::{Value, json};
@@ -10,9 +11,10 @@ use tokio::sync::OnceCell;
 
 use super::firehose::Transformations;
 use super::metrics::Metrics;
-use super::uploads::{Group, serve_uploads};
+use super::uploads::{Group, Refusal, serve_uploads, tell_all};
 use super::{Invocation, queue, watch};
 use crate::arguments::GlobalArguments;
+use crate::commands::vacuum::vacuum;
 use crate::context;
 use crate::runner::{Finished, Runner, Selection};
 
@@ -44,8 +46,18 @@ impl Function {
                 let runner = runner(project, Trigger::Schedule, invocation).await?;
                 run(runner, &request).await
             }
-            Event::CheckFreshness => watch::freshness(&runner(project, Trigger::Schedule, invocation).await?).await,
-            Event::GlueJob(job) => watch::glue_job(&runner(project, Trigger::Event, invocation).await?, &job).await,
+            Event::CheckFreshness => {
+                let runner = runner(project, Trigger::Schedule, invocation).await?;
+                in_time(invocation, watch::freshness(&runner)).await
+            }
+            Event::Vacuum(tables) => {
+                let runner = runner(project, Trigger::Schedule, invocation).await?;
+                in_time(invocation, vacuum_all(&runner, &tables)).await
+            }
+            Event::GlueJob(job) => {
+                let runner = runner(project, Trigger::Event, invocation).await?;
+                in_time(invocation, watch::glue_job(&runner, &job)).await
+            }
             Event::Firehose(request) => self.transformations.answer(project, &request),
         }
     }
@@ -56,7 +68,7 @@ async fn runner<'a>(project: &'a Project, trigger: Trigger, invocation: &Invocat
     let mut runner = Runner::new(project, Arc::new(Metrics)).await?;
     runner.trigger = trigger;
     runner.occasion = Some(format!("invocation {}", invocation.id));
-    runner.cancellation = runner.cancellation.until(invocation.stop, Limit::Process);
+    runner.cancellation = runner.cancellation.until(invocation.stop, Limit::Process(invocation.margin));
     Ok(runner)
 }
 
@@ -88,20 +100,34 @@ fn rank(class: Class) -> usize {
 
 /// An event of S3, SNS or EventBridge: its objects succeed together or fail together.
 async fn direct(runner: &Runner<'_>, uploads: Vec<Upload>, id: &str) -> Result<Value> {
-    let groups: Vec<Group> = uploads.iter().map(|u| Group::of(format!("{id} {}", u.key), [u.name()])).collect();
-    let refusals = serve_uploads(runner, &groups).await?;
-    let refused: Vec<_> = refusals.into_iter().flatten().collect();
-    let Some(first) = refused.first() else { return Ok(json!({ "objects": groups.len() })) };
-    for refusal in &refused {
-        refusal.tell(runner, id).await;
+    let groups: Vec<Group> = uploads.iter().map(|u| Group::of(format!("{id} {}", u.key), [u.name()], 1)).collect();
+    let refusals: Vec<Refusal> = serve_uploads(runner, &groups).await?.into_iter().flatten().collect();
+    tell_all(runner, refusals.iter().map(|refusal| (refusal, id.to_owned()))).await;
+    match Refusal::together(&refusals) {
+        None => Ok(json!({ "objects": groups.len() })),
+        Some(error) => Err(error.at("uploads")),
     }
-    let told: Vec<String> = refused.iter().map(|refusal| refusal.reason.clone()).collect();
-    let error = Error::new(first.class, told.join("; ")).at("uploads");
-    let error = if refused.iter().all(|refusal| refusal.retryable) { error } else { error.lasting() };
-    Err(match &first.help {
-        Some(help) => error.help(help.clone()),
-        None => error,
-    })
+}
+
+/// Table by table; one that is not published yet has nothing that is old.
+async fn vacuum_all(runner: &Runner<'_>, tables: &[String]) -> Result<Value> {
+    let cutoff = Utc::now() - runner.project.retain();
+    let mut told = Vec::new();
+    for name in tables {
+        let table = TableName::new(name.as_str())?;
+        runner.project.contract(&table)?;
+        if runner.services.lake.tail(&table).await?.is_some() {
+            let gone = vacuum(&runner.services, &table, cutoff, false).await?;
+            told.push(json!({ "table": table, "files": gone.files, "bytes": gone.bytes }));
+        }
+    }
+    Ok(json!({ "vacuumed": told }))
+}
+
+/// What can be done later is given up when the time is up.
+async fn in_time(invocation: &Invocation, work: impl Future<Output = Result<Value>>) -> Result<Value> {
+    let late = || Error::new(Class::Interrupted, "the time of the invocation was up").at("the invocation");
+    tokio::time::timeout_at(invocation.stop.into(), work).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// A job, in few words.

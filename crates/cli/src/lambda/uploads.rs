@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use lakegate_contract::{Class, JobName, Result};
-use lakegate_pipeline::patterns::names_object;
+use lakegate_contract::{Class, Error, JobName, Result};
+use lakegate_pipeline::alarm::{Alarm, AlarmKind};
+use lakegate_pipeline::patterns::{names_object, would_trigger};
 use lakegate_pipeline::{JobDefinition, in_order};
 
+use crate::commands::run::rank;
 use crate::runner::{Finished, Runner};
 use crate::sources;
 
@@ -20,16 +22,18 @@ pub struct Group {
     pub id: String,
     /// Its objects: `s3://bucket/key`.
     pub names: BTreeSet<String>,
+    /// How often it was delivered. What comes again has failed before, and is tried alone.
+    delivered: u32,
 }
 
 impl Group {
     /// A group of these objects.
-    pub fn of(id: String, names: impl IntoIterator<Item = String>) -> Self {
-        Self { id, names: names.into_iter().collect() }
+    pub fn of(id: String, names: impl IntoIterator<Item = String>, delivered: u32) -> Self {
+        Self { id, names: names.into_iter().collect(), delivered }
     }
 }
 
-/// Why a group was not published.
+/// Why a group was not published by one job.
 pub struct Refusal {
     /// The kind of trouble.
     pub class: Class,
@@ -39,20 +43,40 @@ pub struct Refusal {
     pub reason: String,
     /// What to do.
     pub help: Option<String>,
-    /// The job, and how it went.
-    pub of: Option<(JobDefinition, Arc<Finished>)>,
+    /// Whether it was not even begun, for want of time.
+    pub put_off: bool,
+    /// The job, and how it went; `None` when there is no job for it.
+    of: Option<(JobDefinition, Arc<Finished>)>,
 }
 
 impl Refusal {
-    fn of(job: &JobDefinition, finished: &Arc<Finished>) -> Option<Self> {
-        let error = finished.error.as_ref()?;
-        Some(Self {
+    /// What no job can do anything about.
+    pub fn without_job(error: &Error) -> Self {
+        Self {
             class: error.class(),
             retryable: error.retryable(),
             reason: error.to_string(),
             help: error.advice().map(str::to_owned),
+            put_off: false,
+            of: None,
+        }
+    }
+
+    fn of(job: &JobDefinition, finished: &Arc<Finished>, names: &BTreeSet<String>) -> Option<Self> {
+        let error = finished.error.as_ref()?;
+        let blamed = error.place().filter(|place| place.contains("s3://"));
+        // A file that was published before and has changed since: these objects are not to blame, and may yet be loaded.
+        let of_another = blamed.is_some_and(|place| !names.iter().any(|name| place.contains(name.as_str())));
+        Some(Self {
+            retryable: error.retryable() || of_another,
             of: Some((job.clone(), Arc::clone(finished))),
+            ..Self::without_job(error)
         })
+    }
+
+    fn put_off(job: &JobName) -> Self {
+        let error = Error::new(Class::Interrupted, "there was no time left to begin").at(format!("job {job}"));
+        Self { put_off: true, ..Self::without_job(&error) }
     }
 
     /// The job and its run, for who reads the dead letter.
@@ -62,30 +86,71 @@ impl Refusal {
         (job.name.to_string(), run.unwrap_or_default())
     }
 
-    /// Tells people.
-    pub async fn tell(&self, runner: &Runner<'_>, occasion: &str) {
-        if let Some((job, finished)) = &self.of {
-            runner.tell_of(job, finished, occasion).await;
+    /// Several as one error: of the class that matters most, lasting only if none can pass. `None` when there is none.
+    pub fn together(refusals: &[Refusal]) -> Option<Error> {
+        let class = refusals.iter().map(|refusal| refusal.class).min_by_key(|class| rank(class.exit_code()))?;
+        let told: Vec<&str> = refusals.iter().map(|refusal| refusal.reason.as_str()).collect();
+        let help = refusals.iter().find_map(|refusal| refusal.help.clone());
+        let error = help.into_iter().fold(Error::new(class, told.join("; ")), Error::help);
+        Some(if refusals.iter().any(|refusal| refusal.retryable) { error } else { error.lasting() })
+    }
+
+    async fn tell(&self, runner: &Runner<'_>, occasion: &str) {
+        if self.put_off {
+            return;
         }
+        if let Some((job, finished)) = &self.of {
+            return runner.tell_of(job, finished, occasion).await;
+        }
+        let alarm = Alarm {
+            kind: AlarmKind::Failed,
+            project: runner.project.title(),
+            job: "uploads".to_owned(),
+            run: None,
+            summary: self.reason.clone(),
+            facts: Vec::new(),
+            rules: Vec::new(),
+            help: self.help.clone(),
+        };
+        runner.tell(&alarm, occasion).await;
+    }
+
+    /// Whether both are about one and the same run.
+    fn is_of_run(&self, other: &Refusal) -> bool {
+        matches!((&self.of, &other.of), (Some((_, one)), Some((_, another))) if Arc::ptr_eq(one, another))
     }
 }
 
-/// Runs the jobs that read the groups' objects. For each group: `None` when all of its objects are published, or nobody reads
-/// them.
+/// Tells people, once for each run: several messages can have failed in one. Each comes with its occasion.
+pub async fn tell_all<'a>(runner: &Runner<'_>, refusals: impl IntoIterator<Item = (&'a Refusal, String)>) {
+    let mut told: Vec<(&Refusal, String)> = Vec::new();
+    for (refusal, occasion) in refusals {
+        if !told.iter().any(|(known, _)| known.is_of_run(refusal)) {
+            told.push((refusal, occasion));
+        }
+    }
+    futures::future::join_all(told.iter().map(|(refusal, occasion)| refusal.tell(runner, occasion))).await;
+}
+
+/// Runs the jobs that read the groups' objects. For each group, why it is not published: empty when all of its objects are, or
+/// nobody is to read them.
 ///
 /// # Errors
 /// When the project's jobs cannot be put in order.
-pub async fn serve_uploads(runner: &Runner<'_>, groups: &[Group]) -> Result<Vec<Option<Refusal>>> {
+pub async fn serve_uploads(runner: &Runner<'_>, groups: &[Group]) -> Result<Vec<Vec<Refusal>>> {
     let definitions = runner.project.definitions();
-    let readers = readers(runner, groups)?;
-    let mut refusals: Vec<Option<Refusal>> = groups.iter().map(|_| None).collect();
+    let mut refusals: Vec<Vec<Refusal>> = groups.iter().map(|_| Vec::new()).collect();
+    let readers = readers(runner, groups, &mut refusals)?;
     for job in in_order(&definitions, &[])? {
         let Some(wanted) = readers.get(&job.name) else { continue };
         let patient = JobDefinition { retries: job.retries.max(LEAST_RETRIES), ..job.clone() };
-        let mine: Vec<(usize, &BTreeSet<String>)> = wanted.iter().map(|(index, names)| (*index, names)).collect();
-        for (index, refusal) in run_together(runner, &patient, &mine, groups).await {
+        let mine: Vec<Part<'_>> = wanted
+            .iter()
+            .filter_map(|(index, names)| Some(Part { index: *index, names, group: groups.get(*index)? }))
+            .collect();
+        for (index, refusal) in run_parts(runner, &patient, &mine).await {
             if let Some(place) = refusals.get_mut(index) {
-                place.get_or_insert(refusal);
+                place.push(refusal);
             }
         }
     }
@@ -93,13 +158,16 @@ pub async fn serve_uploads(runner: &Runner<'_>, groups: &[Group]) -> Result<Vec<
 }
 
 /// For each job, by group, the objects that it reads.
-fn readers(runner: &Runner<'_>, groups: &[Group]) -> Result<BTreeMap<JobName, BTreeMap<usize, BTreeSet<String>>>> {
-    let mut readers: BTreeMap<JobName, BTreeMap<usize, BTreeSet<String>>> = BTreeMap::new();
+type Readers = BTreeMap<JobName, BTreeMap<usize, BTreeSet<String>>>;
+
+/// Finds them; objects that ought to be read and are not are refused.
+fn readers(runner: &Runner<'_>, groups: &[Group], refusals: &mut [Vec<Refusal>]) -> Result<Readers> {
+    let mut readers = Readers::new();
     let mut patterns = Vec::new();
     for job in &runner.project.jobs {
         patterns.extend(sources::pattern_of(&runner.services.inputs, job)?.map(|p| (job.definition.name.clone(), p)));
     }
-    for (index, group) in groups.iter().enumerate() {
+    for ((index, group), refused) in groups.iter().enumerate().zip(refusals) {
         for name in &group.names {
             let mut read = false;
             for (job, _) in patterns.iter().filter(|(_, pattern)| names_object(pattern, name)) {
@@ -107,41 +175,92 @@ fn readers(runner: &Runner<'_>, groups: &[Group]) -> Result<BTreeMap<JobName, BT
                 read = true;
             }
             if !read {
-                tracing::warn!(object = name, "no job reads this object: its key matches no `files` of a job");
+                refused.extend(unread(&patterns, name).map(|error| Refusal::without_job(&error)));
             }
         }
     }
     Ok(readers)
 }
 
-/// All groups in one run; where that fails for what is in them, each in a run of its own.
-async fn run_together(
-    runner: &Runner<'_>,
-    job: &JobDefinition,
-    mine: &[(usize, &BTreeSet<String>)],
-    groups: &[Group],
-) -> Vec<(usize, Refusal)> {
-    let all: BTreeSet<String> = mine.iter().flat_map(|(_, names)| names.iter().cloned()).collect();
-    let ids: Vec<&str> = mine.iter().filter_map(|(index, _)| groups.get(*index)).map(|g| g.id.as_str()).collect();
-    let finished = Arc::new(runner.quietly(job, Some(&Arc::new(all)), &ids.join(", ")).await);
-    let Some(error) = finished.error.as_ref() else {
-        runner.tell_of(job, &finished, &ids.join(", ")).await;
-        return Vec::new();
-    };
-    let of_content = matches!(error.class(), Class::BadInput | Class::GateClosed) && !error.retryable();
-    if !of_content || mine.len() == 1 {
-        let refused = mine.iter().filter_map(|(index, _)| Some((*index, Refusal::of(job, &finished)?)));
-        return refused.collect();
+/// An object that no job reads. In a bucket that others use too that is nobody's mistake, unless it lies where a job looks, or
+/// no job looks into the bucket at all.
+fn unread(patterns: &[(JobName, String)], name: &str) -> Option<Error> {
+    // What consoles make for folders.
+    if name.ends_with('/') {
+        return None;
     }
-    tracing::info!(job = %job.name, objects = ids.len(), "together they cannot be published: each is tried alone");
+    let folder = name.rsplit_once('/').map_or(name, |(folder, _)| folder);
+    let near = patterns.iter().find(|(_, pattern)| would_trigger(pattern, folder));
+    let bucket = |text: &str| text.split('/').nth(2).map(str::to_owned);
+    let known = patterns.iter().any(|(_, pattern)| bucket(pattern) == bucket(name));
+    let error = match near {
+        Some((job, pattern)) => {
+            Error::usage("no job reads this object").at(name).expected(format!("a key as job {job} has it: {pattern}"))
+        }
+        None if !known => Error::usage("no job reads objects of this bucket").at(name).help(
+            "see `files` of the jobs and [inputs] location in lakegate.toml, and which environment LAKEGATE_ENV names",
+        ),
+        None => {
+            tracing::warn!(object = name, "no job reads this object: its key matches no `files` of a job");
+            return None;
+        }
+    };
+    Some(error)
+}
+
+/// The objects of one group that one job reads.
+struct Part<'a> {
+    index: usize,
+    names: &'a BTreeSet<String>,
+    group: &'a Group,
+}
+
+/// Those that come for the first time in one run; where that fails, and for those that come again, each in a run of its own.
+async fn run_parts(runner: &Runner<'_>, job: &JobDefinition, parts: &[Part<'_>]) -> Vec<(usize, Refusal)> {
+    let (first, again): (Vec<&Part<'_>>, Vec<&Part<'_>>) = parts.iter().partition(|part| part.group.delivered <= 1);
     let mut refused = Vec::new();
-    for (index, names) in mine {
-        let id = groups.get(*index).map(|g| g.id.as_str()).unwrap_or_default();
-        let alone = Arc::new(runner.quietly(job, Some(&Arc::new((*names).clone())), id).await);
-        match Refusal::of(job, &alone) {
-            Some(refusal) => refused.push((*index, refusal)),
-            None => runner.tell_of(job, &alone, id).await,
+    let mut alone = again;
+    if !first.is_empty() {
+        let together = run_one(runner, job, &first).await;
+        let Some(error) = together.error.as_ref() else {
+            return with_alone(runner, job, refused, &alone).await;
+        };
+        if first.len() == 1 || error.retryable() {
+            refused
+                .extend(first.iter().filter_map(|part| Some((part.index, Refusal::of(job, &together, part.names)?))));
+        } else {
+            tracing::info!(job = %job.name, messages = first.len(), "together they cannot be published: each is tried alone");
+            alone.extend(first);
         }
     }
+    with_alone(runner, job, refused, &alone).await
+}
+
+async fn with_alone(
+    runner: &Runner<'_>,
+    job: &JobDefinition,
+    mut refused: Vec<(usize, Refusal)>,
+    alone: &[&Part<'_>],
+) -> Vec<(usize, Refusal)> {
+    for part in alone {
+        if runner.cancellation.is_cancelled() {
+            refused.push((part.index, Refusal::put_off(&job.name)));
+            continue;
+        }
+        let finished = run_one(runner, job, &[*part]).await;
+        refused.extend(Refusal::of(job, &finished, part.names).map(|refusal| (part.index, refusal)));
+    }
     refused
+}
+
+/// One run of the job for some groups. Of a failure people are told by who knows whether it is tried again.
+async fn run_one(runner: &Runner<'_>, job: &JobDefinition, parts: &[&Part<'_>]) -> Arc<Finished> {
+    let names: BTreeSet<String> = parts.iter().flat_map(|part| part.names.iter().cloned()).collect();
+    let ids: Vec<&str> = parts.iter().map(|part| part.group.id.as_str()).collect();
+    let occasion = ids.join(", ");
+    let finished = Arc::new(runner.quietly(job, Some(&Arc::new(names)), &occasion).await);
+    if finished.error.is_none() {
+        runner.tell_of(job, &finished, &occasion).await;
+    }
+    finished
 }

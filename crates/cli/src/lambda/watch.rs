@@ -15,11 +15,15 @@ use crate::runner::Runner;
 
 /// Looks at how old the data are, and tells people.
 pub async fn freshness(runner: &Runner<'_>) -> Result<Value> {
-    let alarms = freshness::alarms(runner.project, &runner.services, Utc::now()).await?;
-    for (alarm, occasion) in &alarms {
+    let found = freshness::look(runner.project, &runner.services, Utc::now()).await;
+    for (alarm, occasion) in &found.alarms {
         runner.tell(alarm, occasion).await;
     }
-    let told: Vec<Value> = alarms.iter().map(|(alarm, _)| json!({ "job": alarm.job, "kind": alarm.kind })).collect();
+    if let Some(error) = found.errors.into_iter().next() {
+        return Err(error);
+    }
+    let told: Vec<Value> =
+        found.alarms.iter().map(|(alarm, _)| json!({ "job": alarm.job, "kind": alarm.kind })).collect();
     Ok(json!({ "alarms": told }))
 }
 

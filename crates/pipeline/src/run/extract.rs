@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
-use lakegate_lake::{QuarantineSummary, Staged, WriteMode, WriterOptions};
+use lakegate_lake::{QuarantineSummary, Staged, StagedWriter, WriteMode, WriterOptions};
 use lakegate_redaction::Finding;
 use tokio::task::JoinHandle;
 
@@ -22,6 +22,7 @@ impl Attempt<'_> {
         self.options.progress.planned(&self.context.definition.name, bytes, plan.estimated_rows);
         let read = run_workers(&shared, self.context.workers.min(plan.splits.len()).max(1)).await;
         let Some(shared) = Arc::into_inner(shared) else {
+            self.left_writing = true;
             return Err(read.err().unwrap_or_else(|| Error::bug("a worker still runs")));
         };
         let totals = shared.totals();
@@ -43,12 +44,29 @@ impl Attempt<'_> {
         self.note(&totals, &summary);
         self.tell_unread(&shared)?;
         self.gate_on_findings()?;
-        let staged = cancellation.or(shared.writer.finish()).await?;
+        let staged = self.staged(shared.writer).await?;
         (self.record.rows_out, self.record.bytes_out) = (staged.rows, staged.bytes);
         conserve(&totals, &summary, &staged)?;
         self.gate_on_rows(&totals)?;
         self.gate_on_nothing(&totals, &staged)?;
         Ok(staged)
+    }
+
+    /// What was written. Its writers run on threads of their own: when the run is asked to stop, they have a moment to end.
+    async fn staged(&mut self, writer: StagedWriter) -> Result<Staged> {
+        let cancellation = self.options.cancellation.clone();
+        let asked = async {
+            let error = cancellation.asked().await;
+            tokio::time::sleep(GRACE).await;
+            error
+        };
+        tokio::select! {
+            staged = writer.finish() => staged,
+            error = asked => {
+                self.left_writing = true;
+                Err(error)
+            }
+        }
     }
 
     /// A table must not become empty because nothing was left to publish.

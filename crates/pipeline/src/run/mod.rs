@@ -23,19 +23,21 @@ pub use fingerprint::would_be_unchanged;
 use fingerprint::{configuration_of, redaction_state, same_as_published};
 
 use crate::files::published_files;
-use crate::record::{peak_memory, principal};
+use crate::record::{peak_memory, principal, shortened};
 use crate::source::{Bookmark, Plan, Scope, Source};
 use crate::text::digest;
 use crate::{Breakers, Cancellation, Catalog, JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
 
 /// How long a run that has failed tries to clear up after itself.
 const CLEARING: Duration = Duration::from_secs(60);
+/// How long the record of a run may take to be written.
+const WRITING: Duration = Duration::from_secs(120);
 
 /// What a run needs besides its source.
 pub struct JobContext {
     /// The job.
     pub definition: JobDefinition,
-    /// The text of the job's file.
+    /// What the job's file says of the rows that it publishes.
     pub job_text: String,
     /// The contract of its table.
     pub contract: Arc<Contract>,
@@ -139,6 +141,8 @@ struct Attempt<'a> {
     /// Digest of treatments and keys: rows made under another do not join with these.
     redaction: String,
     began: Instant,
+    /// Whether threads that were left to themselves may still write files of the run.
+    left_writing: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -146,7 +150,16 @@ impl<'a> Attempt<'a> {
         let run = RunId::new();
         let record = new_record(context, options, run);
         let redaction = digest([redaction_state(context, false).as_str()]);
-        Self { context, options, run, record, notices: Vec::new(), redaction, began: Instant::now() }
+        Self {
+            context,
+            options,
+            run,
+            record,
+            notices: Vec::new(),
+            redaction,
+            began: Instant::now(),
+            left_writing: false,
+        }
     }
 
     async fn run(&mut self, source: Arc<dyn Source>) -> Result<Outcome> {
@@ -231,9 +244,11 @@ impl<'a> Attempt<'a> {
             if discard {
                 lake.discard_run(table, self.run).await?;
             }
-            lake.note_closed(table, self.run).await
+            // What still writes would stay for ever: the next run clears up behind it.
+            if self.left_writing { Ok(()) } else { lake.note_closed(table, self.run).await }
         };
-        match tokio::time::timeout(CLEARING, cleared).await {
+        let patience = self.options.cancellation.grace().map_or(CLEARING, |grace| CLEARING.min(grace / 3));
+        match tokio::time::timeout(patience, cleared).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(run = %self.run, %error, "the run's files could not be cleared up; a later run will")
@@ -246,7 +261,7 @@ impl<'a> Attempt<'a> {
         const ATTEMPTS: u32 = 3;
         let before = before.and_then(|r| r.bookmark.clone());
         let since = before.clone().filter(|_| self.context.definition.mode == LoadMode::Append).map(Bookmark);
-        let only = self.options.only.as_deref().map(|named| self.with_published(named, before.as_ref())).transpose()?;
+        let only = self.options.only.as_deref().and_then(|named| self.with_published(named, before.as_ref()));
         let scope = Scope { since: since.as_ref(), only: only.as_ref() };
         let plan = match source.service() {
             Some(service) => self.context.breakers.call(&service, ATTEMPTS, || source.plan(&scope)).await?,
@@ -259,8 +274,8 @@ impl<'a> Attempt<'a> {
             .at(format!("jobs/{}.toml", self.context.definition.name))
             .expected("mode = \"replace\""));
         }
-        self.record.bookmark_before = before;
-        self.record.bookmark_after = plan.bookmark.as_ref().map(|b| b.0.clone());
+        self.record.bookmark_after = plan.bookmark.as_ref().map(|b| shortened(&b.0));
+        self.record.bookmark_before = before.as_ref().map(shortened);
         self.record.input = Some(plan.identity.clone());
         self.record.input_objects = plan.objects.len();
         self.record.splits = plan.splits.len();
@@ -270,13 +285,14 @@ impl<'a> Attempt<'a> {
         Ok(plan)
     }
 
-    /// What events name, and for a job that replaces also what is published: without it, its rows would go.
-    fn with_published(&self, named: &BTreeSet<String>, before: Option<&serde_json::Value>) -> Result<BTreeSet<String>> {
+    /// What events name, and for a job that replaces also what is published: without it, its rows would go. `None` when that
+    /// is not known, because another source was published before: then all is read.
+    fn with_published(&self, named: &BTreeSet<String>, before: Option<&serde_json::Value>) -> Option<BTreeSet<String>> {
         let mut names = named.clone();
         if let (LoadMode::Replace, Some(bookmark)) = (self.context.definition.mode, before) {
             names.extend(published_files(bookmark)?);
         }
-        Ok(names)
+        Some(names)
     }
 
     /// What becomes of columns that the contract does not name.
@@ -388,7 +404,9 @@ impl<'a> Attempt<'a> {
         self.record.ended_at = Utc::now();
         self.record.timings.total = milliseconds(self.began);
         self.record.peak_memory = peak_memory();
-        if let Err(unwritten) = self.write_record().await {
+        let patience = self.options.cancellation.grace().map_or(WRITING, |grace| WRITING.min(grace / 3));
+        let written = tokio::time::timeout(patience, self.write_record()).await;
+        if let Err(unwritten) = written.unwrap_or_else(|_| Err(Error::unavailable("writing it takes too long"))) {
             self.notices.push(format!("the run's record could not be written: {unwritten}"));
         }
         let report = JobReport { record: self.record, error, notices: self.notices };

@@ -133,6 +133,7 @@ fn the_nightly_tables_ask_for_what_their_role_allows() {
         let _rule = shop.cloud.standin.rule(slow);
         function.kill();
         function.invoke(&json!({ "run": ["users"] }), AMPLE).answer();
+        function.invoke(&json!({ "vacuum": ["users", "orders"] }), AMPLE).answer();
     });
 }
 
@@ -160,6 +161,7 @@ fn the_clicks_ask_for_what_their_role_allows() {
         let _rule = shop.cloud.standin.rule(slow);
         function.kill();
         function.invoke(&clicks, AMPLE).answer();
+        function.invoke(&json!({ "vacuum": ["clicks"] }), AMPLE).answer();
     });
 }
 
@@ -182,6 +184,7 @@ fn the_surveys_ask_for_what_their_role_allows() {
         let many: Vec<String> = (0..20).map(|i| format!("data/surveys/gone_{i}.xlsx")).collect();
         let keys: Vec<&str> = many.iter().map(String::as_str).chain(["data/surveys/설문_2025Q4.xlsx"]).collect();
         function.invoke(&batch(&[("three", 1, notification(&shop.cloud.bucket, &keys))]), AMPLE).answer();
+        function.invoke(&json!({ "vacuum": ["survey_responses"] }), AMPLE).answer();
     });
 }
 

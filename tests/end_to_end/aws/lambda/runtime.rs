@@ -225,8 +225,17 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
         }
         head.push_str(&line);
     }
+    if chunked {
+        return Some((head, chunks(reader)?));
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
+fn chunks(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
     let mut body = Vec::new();
-    while chunked {
+    loop {
         let mut size = String::new();
         reader.read_line(&mut size).ok()?;
         let size = usize::from_str_radix(size.trim(), 16).ok()?;
@@ -235,12 +244,9 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
         chunk.truncate(size);
         body.extend(chunk);
         if size == 0 {
-            return Some((head, body));
+            return Some(body);
         }
     }
-    body.resize(length, 0);
-    reader.read_exact(&mut body).ok()?;
-    Some((head, body))
 }
 
 fn send_event(mut stream: TcpStream, id: &str, event: &str, deadline: u128) {

@@ -91,6 +91,15 @@ fn a_poisoned_workbook_becomes_a_dead_letter_and_the_others_are_published() {
     assert_eq!(answer, json!({ "batchItemFailures": [] }), "{}", function.logs());
     assert_eq!(quarters(&cloud).len(), 3);
 
+    // One that was published and is broken now is not the fault of who comes next: it waits, and nothing is lost.
+    cloud.tool(&["put", &cloud.bucket, &good[0], "this is no workbook any more"]);
+    cloud.tool(&["put", &cloud.bucket, "in/data/surveys/설문_2026Q2.xlsx", "soon"]);
+    let fifth = put_workbook(&cloud, "설문_2025Q4.xlsx");
+    let answer = function.invoke(&batch(&[message("five", &fifth)]), AMPLE).answer();
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "five" }] }), "{}", function.logs());
+    assert_eq!(quarters(&cloud).len(), 3);
+    put_workbook(&cloud, "설문_2025Q2.xlsx");
+
     let listed = cloud.run(&["redrive", "--list", "--json"]).expect_code(0).json();
     assert_eq!(listed["messages"][0]["job"], "survey_responses", "{listed}");
     let outcome = cloud.run(&["redrive"]).expect_code(4);
@@ -173,6 +182,23 @@ fn a_thousand_events_in_any_order_leave_the_same_lake_as_each_once() {
     assert_eq!(shuffled, lakegate(once.path(), &["query", sql, "--format", "csv"]).expect_code(0).stdout);
     assert_eq!(cloud.count_through_catalog("events", "event_id"), u64::from(FILES) * ledger::EVENTS_PER_FILE);
     cloud.expect_equal_catalog();
+}
+
+/// A key where a job looks, that it does not read: somebody's mistake, and not to be passed over in a log.
+#[test]
+fn an_upload_beside_the_pattern_becomes_a_dead_letter() {
+    let Some((cloud, mut function)) = events_function() else { return };
+    let dead = cloud.dead_letters();
+    let event = |id, key| batch(&[(id, 1, notification(&cloud.bucket, &[key]))]);
+    for (id, key) in [("deeper", "in/events/2026/0001.json"), ("other", "in/events/0001.csv")] {
+        assert_eq!(function.invoke(&event(id, key), AMPLE).answer(), json!({ "batchItemFailures": [] }));
+    }
+    assert_eq!(function.invoke(&event("folder", "in/events/"), AMPLE).answer(), json!({ "batchItemFailures": [] }));
+    let letters = cloud.peek(&dead);
+    assert_eq!(letters.len(), 2, "{letters:?}");
+    assert!(letters[0].to_string().contains("a key as job events has it"), "{letters:?}");
+    let (kind, message) = function.invoke(&notification("another-bucket", &["a.json"]), AMPLE).failed();
+    assert!(kind == "Lakegate.Usage" && message.contains("[inputs] location"), "{message}");
 }
 
 #[test]
