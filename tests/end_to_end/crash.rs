@@ -70,7 +70,9 @@ fn a_full_disk_is_an_error_and_the_earlier_version_stays() {
     std::fs::create_dir(&disk).unwrap();
     // A private mount namespace: nothing of it is seen outside this one command.
     let script = format!(
-        "mount -t tmpfs -o size=300k tmpfs '{0}' && cp -r '{1}/lake' '{0}/' 2>/dev/null; '{2}' --project '{1}' run --force orders",
+        "mount -t tmpfs -o size=16m tmpfs '{0}' && cp -r '{1}/lake' '{0}/' && \
+         {{ dd if=/dev/zero of='{0}/filler' bs=4096 2>/dev/null; truncate -s -24K '{0}/filler'; }} && \
+         '{2}' --project '{1}' run --force orders",
         disk.display(),
         folder.path().display(),
         crate::support::binary().display(),

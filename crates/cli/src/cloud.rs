@@ -1,6 +1,7 @@
 //! What commands need besides the project's files: the lake, the catalog, secrets, AWS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lakegate_alarms::{Slack, Sns};
@@ -12,6 +13,9 @@ use lakegate_pipeline::alarm::AlarmChannel;
 use lakegate_pipeline::{Breakers, Catalog, Inputs, Project, SecretStore};
 use lakegate_redaction::Secret;
 use lakegate_reports::{AthenaEngine, AthenaOptions};
+
+/// How long the address of a channel may take: an alarm must not wait for it that others can be told of.
+const SECRET_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The services of a project. None of them is asked before it is used, and a project of folders needs none.
 pub struct Services {
@@ -88,7 +92,8 @@ impl Services {
             }
             Err(error) => errors.push(error),
         }
-        match project.slack_webhook(&self.secrets).await {
+        let late = |_| Err(Error::unavailable("the secret does not come in time").at("[alarms] slack"));
+        match tokio::time::timeout(SECRET_PATIENCE, project.slack_webhook(&self.secrets)).await.unwrap_or_else(late) {
             Ok(None) => {}
             Ok(Some(webhook)) => match Slack::new(webhook) {
                 Ok(slack) => channels.push(Arc::new(slack)),

@@ -8,7 +8,7 @@ use lakegate_pipeline::{JobDefinition, Project, stale_jobs};
 use crate::cloud::Services;
 
 /// A run that has committed and has no record yet is still at work, at most for this long.
-const SHOWN_WITHIN: TimeDelta = TimeDelta::minutes(16);
+const SHOWN_WITHIN: TimeDelta = TimeDelta::hours(6);
 
 /// What was found: alarms that are due, each with its occasion, and what could not be looked at.
 #[derive(Default)]

@@ -20,7 +20,6 @@ use crate::context;
 const STATE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long telling people may take.
 const TELL_PATIENCE: Duration = Duration::from_secs(40);
-const LEAST_TELLING: Duration = Duration::from_secs(5);
 /// How long the records of earlier runs may take to be read, for an alarm.
 const HISTORY_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -179,14 +178,9 @@ impl<'a> Runner<'a> {
 
     /// Runs one job, as often as it may be tried, and tells nobody. `only`: of files, those that events name.
     pub async fn quietly(&self, job: &JobDefinition, only: Option<&Arc<BTreeSet<String>>>, occasion: &str) -> Finished {
-        let mut before = false;
-        let attempt = |cancellation| {
-            if std::mem::replace(&mut before, true) {
-                self.services.breakers.allow_one_try();
-            }
-            self.attempt(job, only, occasion, cancellation)
-        };
-        let (mut finished, tried) = attempts(job, &self.cancellation, attempt, |one| one.error.as_ref()).await;
+        let attempt = |cancellation| self.attempt(job, only, occasion, cancellation);
+        let closed = || self.services.breakers.closed_for();
+        let (mut finished, tried) = attempts(job, &self.cancellation, closed, attempt, |one| one.error.as_ref()).await;
         finished.attempts = tried;
         finished
     }
@@ -262,8 +256,7 @@ impl<'a> Runner<'a> {
                 }
             }
         };
-        let patience =
-            self.cancellation.grace().map_or(TELL_PATIENCE, |grace| TELL_PATIENCE.min(grace.max(LEAST_TELLING)));
+        let patience = self.cancellation.share(2, TELL_PATIENCE);
         if tokio::time::timeout(patience, told).await.is_err() {
             tracing::warn!(job = alarm.job, "telling of it takes too long");
         }
@@ -274,7 +267,7 @@ impl<'a> Runner<'a> {
         if !ids.kept {
             return;
         }
-        match tokio::time::timeout(STATE_PATIENCE, state.save(&self.services.lake)).await {
+        match tokio::time::timeout(self.cancellation.share(4, STATE_PATIENCE), state.save(&self.services.lake)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the state of the workflow was not written"),
             Err(_) => tracing::warn!("writing the state of the workflow takes too long"),

@@ -22,8 +22,8 @@ pub struct Cancellation {
 pub enum Limit {
     /// That of the job's `timeout`.
     Timeout(Duration),
-    /// That of the process, such as the deadline of an invocation: it is over this much later.
-    Process(Duration),
+    /// That of the process, such as the deadline of an invocation, which ends then: in between it clears up.
+    Process(Instant),
 }
 
 impl Cancellation {
@@ -35,12 +35,13 @@ impl Cancellation {
         Self { asked: Arc::clone(&self.asked), by_hand: Arc::clone(&self.by_hand), limits }
     }
 
-    /// What is left between being asked to stop and the end of the process, where that is known.
-    pub fn grace(&self) -> Option<Duration> {
-        self.limits.iter().find_map(|(_, limit)| match limit {
-            Limit::Process(grace) => Some(*grace),
+    /// The part `share` of the time until the process ends, at most `most`; where no end is known, `most`.
+    pub fn share(&self, share: u32, most: Duration) -> Duration {
+        let end = self.limits.iter().find_map(|(_, limit)| match limit {
+            Limit::Process(end) => Some(*end),
             Limit::Timeout(_) => None,
-        })
+        });
+        end.map_or(most, |end| most.min(end.saturating_duration_since(Instant::now()) / share))
     }
 
     /// Asks.
@@ -94,6 +95,16 @@ impl Cancellation {
         }
     }
 
+    /// Ends some time after the run was asked to stop, with why: what is on its way may end by itself. There is more time for it
+    /// when only this run is over, and not the process.
+    pub(crate) async fn asked_and_waited(&self) -> Error {
+        const SHORT: Duration = Duration::from_millis(500);
+        const LONG: Duration = Duration::from_secs(30);
+        let error = self.asked().await;
+        tokio::time::sleep(if error.class() == Class::Unavailable { LONG } else { SHORT }).await;
+        error
+    }
+
     /// Ends when the run is asked to stop, with why.
     pub(crate) async fn asked(&self) -> Error {
         const LOOK: Duration = Duration::from_millis(100);
@@ -117,8 +128,10 @@ mod tests {
         assert!(!all.is_cancelled() && limited.is_cancelled());
         let error = limited.check().unwrap_err();
         assert!(error.retryable() && error.found().contains("10 m"), "{error}");
-        let far = all.until(Instant::now() + Duration::from_secs(600), Limit::Process(Duration::from_secs(2)));
+        let far = all.until(Instant::now() + Duration::from_secs(600), Limit::Process(Instant::now()));
         assert!(!far.is_cancelled());
+        assert_eq!(all.share(2, Duration::from_secs(9)), Duration::from_secs(9));
+        assert_eq!(far.share(2, Duration::from_secs(9)), Duration::ZERO);
         all.cancel();
         assert_eq!(far.check().unwrap_err().class(), Class::Interrupted);
     }

@@ -36,9 +36,9 @@ pub use progress::{Phase, Progress, Silent};
 pub use project::{
     AthenaSettings, AthenaTables, CatalogSettings, Declared, LambdaSettings, NoSecrets, Project, SecretStore,
 };
-pub use record::{Outcome, RunRecord, Timings};
+pub use record::{Outcome, RunRecord, Timings, Trigger};
 pub use resilience::Breakers;
-pub use run::{JobContext, JobReport, RunOptions, Trigger, run_job, would_be_unchanged};
+pub use run::{JobContext, JobReport, RunOptions, run_job, would_be_unchanged};
 pub use source::{
     Bookmark, InputObject, ItemStream, Plan, Rejected, Scope, Source, SourceEnvironment, SourceItem, Split,
 };

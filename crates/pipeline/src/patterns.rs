@@ -35,6 +35,13 @@ pub fn names_object(pattern: &str, name: &str) -> bool {
     bucket == other && matches_path(&parts, &segments)
 }
 
+/// Whether an object, `s3://bucket/key`, lies at or below the folder where a pattern's files are looked for.
+pub fn is_beside(pattern: &str, name: &str) -> bool {
+    let (Some((bucket, keys)), Some((other, key))) = (bucket_of(pattern), bucket_of(name)) else { return false };
+    let folder = fixed_folder(keys);
+    bucket == other && (folder.is_empty() || key.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+}
+
 /// Whether what is written below `place`, `s3://bucket/prefix`, would be told to who reads `pattern`: whether the place is below
 /// the pattern's fixed folder, or that below the place.
 pub fn would_trigger(pattern: &str, place: &str) -> bool {
@@ -115,6 +122,20 @@ mod tests {
         assert!(!names_object(surveys, "s3://other/data/surveys/a.xlsx"));
         assert!(!names_object(surveys, "s3://bucket/data/surveys/old/a.xlsx"));
         assert!(!names_object("data/surveys/*.xlsx", "s3://bucket/data/surveys/a.xlsx"));
+    }
+
+    #[test]
+    fn an_object_beside_a_pattern_lies_where_it_looks() {
+        for (key, expected) in [
+            ("data/surveys/2026/a.xlsx", true),
+            ("data/surveys/a.csv", true),
+            ("data/surveys2/a.xlsx", false),
+            ("data/a.xlsx", false),
+            ("readme.txt", false),
+        ] {
+            assert_eq!(is_beside("s3://b/data/surveys/*.xlsx", &format!("s3://b/{key}")), expected, "{key}");
+        }
+        assert!(is_beside("s3://b/*.xlsx", "s3://b/a.csv") && !is_beside("s3://b/*.xlsx", "s3://c/a.csv"));
     }
 
     #[test]

@@ -10,6 +10,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::digest;
 
+/// What set a run off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// Someone at a keyboard.
+    #[default]
+    Manual,
+    /// A scheduler.
+    Schedule,
+    /// An event, such as an upload.
+    Event,
+}
+
+impl Trigger {
+    /// As it stands in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trigger::Manual => "manual",
+            Trigger::Schedule => "schedule",
+            Trigger::Event => "event",
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,7 +9,7 @@ use lakegate_contract::{Class, Error, Result};
 /// Failures in a row after which a service is left alone.
 const THRESHOLD: u32 = 2;
 /// For how long.
-const COOL_DOWN: Duration = Duration::from_secs(30);
+const COOL_DOWN: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 30_000 });
 const FIRST_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 4 } else { 400 });
 
 /// Breakers of all services that this process talks to, by name: `connection shop`, `Glue`. Cheap to clone, shared by all jobs.
@@ -58,26 +58,30 @@ impl Breakers {
         }
     }
 
-    /// Lets each service that is left alone be asked once more: for a job that is to be tried again.
-    pub fn allow_one_try(&self) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        states.values_mut().for_each(|state| state.failures = state.failures.min(THRESHOLD - 1));
+    /// How long until every service that is left alone may be asked again: who tries again then does so with a chance.
+    pub fn closed_for(&self) -> Duration {
+        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = states.values().filter(|state| state.failures >= THRESHOLD);
+        open.map(|state| COOL_DOWN.saturating_sub(state.last.elapsed())).max().unwrap_or_default()
     }
 
     fn admit(&self, service: &str) -> Result<()> {
-        let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = states.get(service).filter(|s| s.failures >= THRESHOLD && s.last.elapsed() < COOL_DOWN);
-        match open {
-            None => Ok(()),
-            Some(state) => Err(Error::unavailable(format!(
-                "{service} has failed {} times in a row and is left alone for {} s: {}",
-                state.failures,
-                COOL_DOWN.saturating_sub(state.last.elapsed()).as_secs().max(1),
-                state.said
-            ))
-            .at(service)
-            .help("run the job again once the service answers")),
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(state) = states.get_mut(service).filter(|state| state.failures >= THRESHOLD) else { return Ok(()) };
+        let left = COOL_DOWN.saturating_sub(state.last.elapsed());
+        if left.is_zero() {
+            // One asks; the others wait for what it learns.
+            state.last = Instant::now();
+            return Ok(());
         }
+        Err(Error::unavailable(format!(
+            "{service} has failed {} times in a row and is left alone for {} s: {}",
+            state.failures,
+            left.as_secs().max(1),
+            state.said
+        ))
+        .at(service)
+        .help("run the job again once the service answers"))
     }
 
     fn note(&self, service: &str, failure: Option<&Error>) {
@@ -119,10 +123,7 @@ mod tests {
         assert_eq!(asked.load(Ordering::Relaxed), 6);
         let error = breakers.call("Glue", 3, dead).await.unwrap_err();
         assert!(error.found().contains("left alone") && error.found().contains("no answer"), "{error}");
-        breakers.allow_one_try();
-        let _ = breakers.call("Glue", 1, dead).await;
-        assert_eq!(asked.load(Ordering::Relaxed), 7, "asked once more");
-        assert!(breakers.call("Glue", 1, dead).await.unwrap_err().found().contains("left alone"));
+        assert!(breakers.closed_for() > Duration::ZERO);
         assert_eq!(breakers.call("connection shop", 3, || async { Ok(1) }).await.unwrap(), 1);
     }
 
@@ -141,5 +142,26 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(breakers.call("Glue", 3, refused).await.unwrap_err().found(), "no such table");
         }
+    }
+
+    #[tokio::test]
+    async fn when_the_time_is_over_one_asks_for_all() {
+        let breakers = Breakers::default();
+        let asked = AtomicU32::new(0);
+        let dead = || async {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(Error::unavailable("no answer"))
+        };
+        for _ in 0..2 {
+            assert!(breakers.call("Glue", 1, dead).await.is_err());
+        }
+        tokio::time::sleep(breakers.closed_for() + Duration::from_millis(5)).await;
+        for _ in 0..4 {
+            assert!(breakers.call("Glue", 1, dead).await.is_err());
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+        tokio::time::sleep(breakers.closed_for() + Duration::from_millis(5)).await;
+        assert_eq!(breakers.call("Glue", 1, || async { Ok(1) }).await.unwrap(), 1);
+        assert_eq!(breakers.call("Glue", 1, || async { Ok(2) }).await.unwrap(), 2);
     }
 }

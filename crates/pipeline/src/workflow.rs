@@ -181,10 +181,12 @@ impl WorkflowState {
 }
 
 /// Tries `attempt` until it succeeds, fails in a way that lasts, or the job may not be tried again; says how often it was
-/// tried. Each attempt has the job's `timeout`, and is handed what asks it to stop.
+/// tried. Each attempt has the job's `timeout`, and is handed what asks it to stop. `closed` says how long a further one would
+/// be in vain.
 pub async fn attempts<T, F>(
     job: &JobDefinition,
     cancellation: &Cancellation,
+    closed: impl Fn() -> Duration,
     mut attempt: impl FnMut(Cancellation) -> F,
     error_of: impl Fn(&T) -> Option<&Error>,
 ) -> (T, u32)
@@ -207,7 +209,7 @@ where
             tracing::warn!(job = %job.name, attempt = tried, %error, "trying the job again");
         }
         let rest = async {
-            tokio::time::sleep(jittered(pause)).await;
+            tokio::time::sleep(jittered(pause).max(closed())).await;
             Ok(())
         };
         if cancellation.or(rest).await.is_err() {
@@ -266,14 +268,16 @@ mod tests {
             if *count < 3 { Some(Error::unavailable("away")) } else { None }
         };
         let mut count = 0;
-        let (done, tried) = attempts(&patient, &none, |_| std::future::ready(flaky(&mut count)), Option::as_ref).await;
+        let (done, tried) =
+            attempts(&patient, &none, || Duration::ZERO, |_| std::future::ready(flaky(&mut count)), Option::as_ref)
+                .await;
         assert!(done.is_none() && tried == 3);
         let lasting = |_| std::future::ready(Some(Error::usage("no such table")));
-        assert_eq!(attempts(&patient, &none, lasting, Option::as_ref).await.1, 1);
+        assert_eq!(attempts(&patient, &none, || Duration::ZERO, lasting, Option::as_ref).await.1, 1);
         let away = |_| std::future::ready(Some(Error::unavailable("away")));
-        assert_eq!(attempts(&patient, &none, away, Option::as_ref).await.1, 3);
+        assert_eq!(attempts(&patient, &none, || Duration::ZERO, away, Option::as_ref).await.1, 3);
         none.cancel();
-        assert_eq!(attempts(&patient, &none, away, Option::as_ref).await.1, 1);
+        assert_eq!(attempts(&patient, &none, || Duration::ZERO, away, Option::as_ref).await.1, 1);
     }
 
     #[tokio::test]
@@ -283,7 +287,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(30)).await;
             stop.check().err()
         };
-        let (error, _) = attempts(&hurried, &Cancellation::default(), slow, Option::as_ref).await;
+        let (error, _) = attempts(&hurried, &Cancellation::default(), || Duration::ZERO, slow, Option::as_ref).await;
         assert!(error.unwrap().found().contains("timeout of 5 ms"));
     }
 }

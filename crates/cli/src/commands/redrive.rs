@@ -13,8 +13,8 @@ use lakegate_pipeline::{Silent, Trigger, WorkflowState, WorkflowStatus};
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, RedriveArguments};
-use crate::commands::run::{most_telling, rank, stop_on_signals};
-use crate::lambda::{Group, Refusal, serve_uploads};
+use crate::commands::run::{most_telling, most_telling_class, stop_on_signals};
+use crate::lambda::{Group, Refusal, glue_job, serve_uploads};
 use crate::runner::{Runner, Selection};
 use crate::{context, errors, output};
 
@@ -37,8 +37,7 @@ pub async fn run(arguments: &RedriveArguments, global: &GlobalArguments) -> Resu
     runner.trigger = Trigger::Event;
     let queue = Queue::new(&runner.services.aws, url).await?;
     if let Some(id) = &arguments.discard {
-        let letters = receive(&queue, HIDDEN_WHILE_SHOWN, usize::MAX).await?;
-        return discard(&queue, &letters, id, global).await;
+        return discard(&queue, id, arguments.limit, global).await;
     }
     if arguments.list {
         let letters = receive(&queue, HIDDEN_WHILE_SHOWN, arguments.limit).await?;
@@ -110,15 +109,25 @@ fn describe(letter: &ReceivedMessage) -> Value {
     })
 }
 
-async fn discard(queue: &Queue, letters: &[ReceivedMessage], id: &str, global: &GlobalArguments) -> Result<ExitCode> {
-    let mut found = None;
-    for letter in letters {
-        if letter.id == id {
-            queue.delete(letter).await?;
-            found = Some(describe(letter));
-        } else {
-            queue.give_back(letter).await?;
+async fn discard(queue: &Queue, id: &str, limit: usize, global: &GlobalArguments) -> Result<ExitCode> {
+    let (mut found, mut others) = (None, Vec::new());
+    while found.is_none() && others.len() < limit {
+        let letters = receive(queue, HIDDEN_WHILE_SHOWN, AT_ONCE).await?;
+        if letters.is_empty() {
+            break;
         }
+        for letter in letters {
+            match letter.id == id {
+                true => found = Some(letter),
+                false => others.push(letter),
+            }
+        }
+    }
+    if let Some(letter) = &found {
+        queue.delete(letter).await?;
+    }
+    for letter in &others {
+        queue.give_back(letter).await?;
     }
     let Some(found) = found else {
         return Err(Error::usage(format!("the queue has no message `{id}` now"))
@@ -126,7 +135,7 @@ async fn discard(queue: &Queue, letters: &[ReceivedMessage], id: &str, global: &
             .help("`lakegate redrive --list` shows those that there are"));
     };
     if global.json {
-        output::print_json(&json!({ "discarded": found }))?;
+        output::print_json(&json!({ "discarded": describe(&found) }))?;
     } else {
         output::print(&format!("{id}: discarded"))?;
     }
@@ -138,10 +147,14 @@ async fn serve(mut runner: Runner<'_>, queue: &Queue, limit: usize, global: &Glo
     let (mut told, mut failed): (Vec<Value>, Vec<Error>) = (Vec::new(), Vec::new());
     let mut kept: Vec<ReceivedMessage> = Vec::new();
     while told.len() < limit && !runner.cancellation.is_cancelled() {
-        let letters = receive(queue, HIDDEN, AT_ONCE.min(limit - told.len())).await?;
-        if letters.is_empty() {
-            break;
-        }
+        let letters = match receive(queue, HIDDEN, AT_ONCE.min(limit - told.len())).await {
+            Ok(letters) if letters.is_empty() => break,
+            Ok(letters) => letters,
+            Err(error) => {
+                failed.push(error);
+                break;
+            }
+        };
         for letter in letters {
             let served = again(&mut runner, &letter).await;
             let settled = match served {
@@ -186,15 +199,19 @@ async fn again(runner: &mut Runner<'_>, letter: &ReceivedMessage) -> Result<()> 
         }
         Event::Run(request) if request.resume && is_done(runner).await? => Ok(()),
         Event::Run(request) => {
-            runner.force = request.force;
             let selection = if request.resume { Selection::Resume } else { Selection::Jobs(&request.jobs) };
-            let finished = runner.workflow(selection).await?;
+            runner.force = request.force;
+            let finished = runner.workflow(selection).await;
             runner.force = false;
-            let errors = finished.into_iter().filter(|one| !one.skipped).filter_map(|one| one.error);
-            errors.min_by_key(|error| rank(error.class().exit_code())).map_or(Ok(()), Err)
+            let mut errors: Vec<Error> =
+                finished?.into_iter().filter(|one| !one.skipped).filter_map(|one| one.error).collect();
+            let worst = most_telling_class(errors.iter().map(Error::class));
+            let place = errors.iter().position(|error| Some(error.class()) == worst);
+            place.map_or(Ok(()), |place| Err(errors.swap_remove(place)))
         }
         // What they were for is looked at again by the next of their kind.
-        Event::CheckFreshness | Event::GlueJob(_) | Event::Vacuum(_) => Ok(()),
+        Event::CheckFreshness | Event::Vacuum(_) => Ok(()),
+        Event::GlueJob(job) => glue_job(runner, &job).await.map(drop),
         Event::Queue(_) | Event::Firehose(_) => Err(Error::usage("an event of this kind cannot be served again")
             .expected("uploads, or a run of jobs")
             .help("`lakegate redrive --discard ID` takes it away")),

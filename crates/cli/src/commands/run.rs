@@ -64,14 +64,14 @@ pub fn exit_code(finished: &[Finished]) -> ExitCode {
 
 /// The exit code of the error among these that matters most; success when there is none.
 pub fn most_telling<'a>(errors: impl Iterator<Item = &'a Error>) -> ExitCode {
-    let worst = errors.map(|e| e.class().exit_code()).min_by_key(|code| rank(*code));
-    worst.map_or(ExitCode::SUCCESS, ExitCode::from)
+    most_telling_class(errors.map(Error::class)).map_or(ExitCode::SUCCESS, |class| ExitCode::from(class.exit_code()))
 }
 
-/// A defect or an unknown commit matters more than a service that was away.
-pub fn rank(code: u8) -> usize {
+/// What matters most: a defect or an unknown commit more than a service that was away.
+pub fn most_telling_class(classes: impl Iterator<Item = Class>) -> Option<Class> {
     const ORDER: [u8; 8] = [1, 6, 2, 4, 3, 5, 7, 130];
-    ORDER.iter().position(|c| *c == code).unwrap_or(ORDER.len())
+    let rank = |class: &Class| ORDER.iter().position(|code| *code == class.exit_code()).unwrap_or(ORDER.len());
+    classes.min_by_key(rank)
 }
 
 /// A job, for `--json`.

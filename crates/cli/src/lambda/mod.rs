@@ -19,6 +19,7 @@ use crate::arguments::GlobalArguments;
 use crate::errors;
 pub use firehose::check as check_transformation;
 pub use uploads::{Group, Refusal, serve_uploads};
+pub use watch::glue_job;
 
 use serve::Function;
 

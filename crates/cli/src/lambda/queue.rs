@@ -1,5 +1,7 @@
 //! A batch of a queue: what fails is told message by message, and what will never succeed becomes a dead letter, with its reason.
 
+use std::time::Duration;
+
 use lakegate_aws::Queue;
 use lakegate_contract::Result;
 use lakegate_lambda::{Message, batch_response};
@@ -8,6 +10,9 @@ use serde_json::Value;
 
 use super::uploads::{Group, Refusal, serve_uploads, tell_all};
 use crate::runner::Runner;
+
+/// How long a dead letter may take to be sent.
+const BURY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A message that was not served, and why.
 struct Refused<'a> {
@@ -41,7 +46,8 @@ pub async fn serve(runner: &Runner<'_>, messages: Vec<Message>) -> Result<Value>
     };
     for one in &ended {
         tracing::error!(id = one.message.id, reasons = reasons(&one.refusals), "the message cannot be served");
-        if !bury(queue.as_ref(), one).await {
+        let patience = runner.cancellation.share(2, BURY_PATIENCE);
+        if !tokio::time::timeout(patience, bury(queue.as_ref(), one)).await.unwrap_or(false) {
             again.push(&one.message.id);
         }
     }

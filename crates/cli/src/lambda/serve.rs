@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use lakegate_contract::{Class, Error, Result, TableName};
 use lakegate_lambda::{Event, RunRequest, Upload};
 use lakegate_pipeline::{Limit, Project, Trigger};
@@ -14,6 +14,7 @@ use super::metrics::Metrics;
 use super::uploads::{Group, Refusal, serve_uploads, tell_all};
 use super::{Invocation, queue, watch};
 use crate::arguments::GlobalArguments;
+use crate::commands::run::most_telling_class;
 use crate::commands::vacuum::vacuum;
 use crate::context;
 use crate::runner::{Finished, Runner, Selection};
@@ -68,7 +69,8 @@ async fn runner<'a>(project: &'a Project, trigger: Trigger, invocation: &Invocat
     let mut runner = Runner::new(project, Arc::new(Metrics)).await?;
     runner.trigger = trigger;
     runner.occasion = Some(format!("invocation {}", invocation.id));
-    runner.cancellation = runner.cancellation.until(invocation.stop, Limit::Process(invocation.margin));
+    runner.cancellation =
+        runner.cancellation.until(invocation.stop, Limit::Process(invocation.stop + invocation.margin));
     Ok(runner)
 }
 
@@ -89,20 +91,18 @@ fn together(finished: Vec<Finished>) -> Option<Error> {
         finished.into_iter().filter(|f| !f.skipped).filter_map(|f| Some((f.name.to_string(), f.error?))).collect();
     let lasting = failed.iter().any(|(_, error)| !error.retryable());
     let told: Vec<String> = failed.iter().map(|(job, error)| format!("{job}: {error}")).collect();
-    let class = failed.iter().map(|(_, error)| error.class()).min_by_key(|class| rank(*class))?;
+    let class = most_telling_class(failed.iter().map(|(_, error)| error.class()))?;
     let error = Error::new(class, told.join("; ")).at("the workflow");
     Some(if lasting { error.lasting() } else { error })
-}
-
-fn rank(class: Class) -> usize {
-    crate::commands::run::rank(class.exit_code())
 }
 
 /// An event of S3, SNS or EventBridge: its objects succeed together or fail together.
 async fn direct(runner: &Runner<'_>, uploads: Vec<Upload>, id: &str) -> Result<Value> {
     let groups: Vec<Group> = uploads.iter().map(|u| Group::of(format!("{id} {}", u.key), [u.name()], 1)).collect();
-    let refusals: Vec<Refusal> = serve_uploads(runner, &groups).await?.into_iter().flatten().collect();
-    tell_all(runner, refusals.iter().map(|refusal| (refusal, id.to_owned()))).await;
+    let served = serve_uploads(runner, &groups).await?;
+    let of_groups = groups.iter().zip(&served);
+    tell_all(runner, of_groups.flat_map(|(group, of)| of.iter().map(|refusal| (refusal, group.id.clone())))).await;
+    let refusals: Vec<Refusal> = served.into_iter().flatten().collect();
     match Refusal::together(&refusals) {
         None => Ok(json!({ "objects": groups.len() })),
         Some(error) => Err(error.at("uploads")),
@@ -112,16 +112,27 @@ async fn direct(runner: &Runner<'_>, uploads: Vec<Upload>, id: &str) -> Result<V
 /// Table by table; one that is not published yet has nothing that is old.
 async fn vacuum_all(runner: &Runner<'_>, tables: &[String]) -> Result<Value> {
     let cutoff = Utc::now() - runner.project.retain();
-    let mut told = Vec::new();
+    let (mut told, mut failed) = (Vec::new(), None);
     for name in tables {
-        let table = TableName::new(name.as_str())?;
-        runner.project.contract(&table)?;
-        if runner.services.lake.tail(&table).await?.is_some() {
-            let gone = vacuum(&runner.services, &table, cutoff, false).await?;
-            told.push(json!({ "table": table, "files": gone.files, "bytes": gone.bytes }));
+        match vacuum_one(runner, name, cutoff).await {
+            Ok(gone) => told.extend(gone),
+            Err(error) => {
+                tracing::warn!(table = name, %error, "the table was not vacuumed");
+                failed.get_or_insert(error);
+            }
         }
     }
-    Ok(json!({ "vacuumed": told }))
+    failed.map_or(Ok(json!({ "vacuumed": told })), Err)
+}
+
+async fn vacuum_one(runner: &Runner<'_>, name: &str, cutoff: DateTime<Utc>) -> Result<Option<Value>> {
+    let table = TableName::new(name)?;
+    runner.project.contract(&table)?;
+    if runner.services.lake.tail(&table).await?.is_none() {
+        return Ok(None);
+    }
+    let gone = vacuum(&runner.services, &table, cutoff, false).await?;
+    Ok(Some(json!({ "table": table, "files": gone.files, "bytes": gone.bytes })))
 }
 
 /// What can be done later is given up when the time is up.

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use lakegate_contract::{Class, Error, JobName, Result};
 use lakegate_pipeline::alarm::{Alarm, AlarmKind};
-use lakegate_pipeline::patterns::{names_object, would_trigger};
+use lakegate_pipeline::patterns::{is_beside, names_object};
 use lakegate_pipeline::{JobDefinition, in_order};
 
-use crate::commands::run::rank;
+use crate::commands::run::most_telling_class;
 use crate::runner::{Finished, Runner};
 use crate::sources;
 
 /// How often a job that events woke is tried again at least: two invocations may want the same table at once.
 const LEAST_RETRIES: u32 = 3;
+
+/// Deliveries after which a message is tried alone: it may be what keeps the others from being served in time.
+const TOGETHER: u32 = 2;
 
 /// Objects that succeed or fail together: those of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub struct Group {
     pub id: String,
     /// Its objects: `s3://bucket/key`.
     pub names: BTreeSet<String>,
-    /// How often it was delivered. What comes again has failed before, and is tried alone.
+    /// How often it was delivered.
     delivered: u32,
 }
 
@@ -88,7 +91,7 @@ impl Refusal {
 
     /// Several as one error: of the class that matters most, lasting only if none can pass. `None` when there is none.
     pub fn together(refusals: &[Refusal]) -> Option<Error> {
-        let class = refusals.iter().map(|refusal| refusal.class).min_by_key(|class| rank(class.exit_code()))?;
+        let class = most_telling_class(refusals.iter().map(|refusal| refusal.class))?;
         let told: Vec<&str> = refusals.iter().map(|refusal| refusal.reason.as_str()).collect();
         let help = refusals.iter().find_map(|refusal| refusal.help.clone());
         let error = help.into_iter().fold(Error::new(class, told.join("; ")), Error::help);
@@ -112,7 +115,8 @@ impl Refusal {
             rules: Vec::new(),
             help: self.help.clone(),
         };
-        runner.tell(&alarm, occasion).await;
+        // Several objects of one message may have no job, each for a reason of its own.
+        runner.tell(&alarm, &format!("{occasion}: {}", self.reason)).await;
     }
 
     /// Whether both are about one and the same run.
@@ -160,7 +164,7 @@ pub async fn serve_uploads(runner: &Runner<'_>, groups: &[Group]) -> Result<Vec<
 /// For each job, by group, the objects that it reads.
 type Readers = BTreeMap<JobName, BTreeMap<usize, BTreeSet<String>>>;
 
-/// Finds them; objects that ought to be read and are not are refused.
+/// Who reads what. Objects that ought to be read and are not are refused.
 fn readers(runner: &Runner<'_>, groups: &[Group], refusals: &mut [Vec<Refusal>]) -> Result<Readers> {
     let mut readers = Readers::new();
     let mut patterns = Vec::new();
@@ -189,8 +193,7 @@ fn unread(patterns: &[(JobName, String)], name: &str) -> Option<Error> {
     if name.ends_with('/') {
         return None;
     }
-    let folder = name.rsplit_once('/').map_or(name, |(folder, _)| folder);
-    let near = patterns.iter().find(|(_, pattern)| would_trigger(pattern, folder));
+    let near = patterns.iter().find(|(_, pattern)| is_beside(pattern, name));
     let bucket = |text: &str| text.split('/').nth(2).map(str::to_owned);
     let known = patterns.iter().any(|(_, pattern)| bucket(pattern) == bucket(name));
     let error = match near {
@@ -215,9 +218,10 @@ struct Part<'a> {
     group: &'a Group,
 }
 
-/// Those that come for the first time in one run; where that fails, and for those that come again, each in a run of its own.
+/// All in one run; where that fails for what is in them, and for those that have come again and again, each in a run of its own.
 async fn run_parts(runner: &Runner<'_>, job: &JobDefinition, parts: &[Part<'_>]) -> Vec<(usize, Refusal)> {
-    let (first, again): (Vec<&Part<'_>>, Vec<&Part<'_>>) = parts.iter().partition(|part| part.group.delivered <= 1);
+    let (first, again): (Vec<&Part<'_>>, Vec<&Part<'_>>) =
+        parts.iter().partition(|part| part.group.delivered <= TOGETHER);
     let mut refused = Vec::new();
     let mut alone = again;
     if !first.is_empty() {

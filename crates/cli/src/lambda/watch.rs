@@ -19,6 +19,7 @@ pub async fn freshness(runner: &Runner<'_>) -> Result<Value> {
     for (alarm, occasion) in &found.alarms {
         runner.tell(alarm, occasion).await;
     }
+    found.errors.iter().for_each(|error| tracing::warn!(%error, "it could not be looked at"));
     if let Some(error) = found.errors.into_iter().next() {
         return Err(error);
     }

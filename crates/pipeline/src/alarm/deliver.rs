@@ -53,7 +53,8 @@ pub async fn was_told(lake: &Lake, occasion: &str) -> Result<bool> {
     const MOST_JOBS: usize = 50;
     let marks = lake.system_records(&format!("{KIND}/{}", folder_of(occasion)), MOST_JOBS).await?;
     let slow = AlarmKind::Slow.as_str();
-    Ok(marks.iter().any(|mark| mark.get("kind").and_then(Value::as_str).is_some_and(|kind| kind != slow)))
+    let sent = |mark: &&Value| mark.get(SENT).and_then(Value::as_bool) == Some(true);
+    Ok(marks.iter().filter(sent).any(|mark| mark.get("kind").and_then(Value::as_str).is_some_and(|kind| kind != slow)))
 }
 
 /// Sends an alarm to every channel, unless one was sent before for the same job and `occasion`. What fails is logged: an

@@ -1,7 +1,6 @@
 //! Reading every split, on as many threads as there are workers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
@@ -55,14 +54,9 @@ impl Attempt<'_> {
     /// What was written. Its writers run on threads of their own: when the run is asked to stop, they have a moment to end.
     async fn staged(&mut self, writer: StagedWriter) -> Result<Staged> {
         let cancellation = self.options.cancellation.clone();
-        let asked = async {
-            let error = cancellation.asked().await;
-            tokio::time::sleep(GRACE).await;
-            error
-        };
         tokio::select! {
             staged = writer.finish() => staged,
-            error = asked => {
+            error = cancellation.asked_and_waited() => {
                 self.left_writing = true;
                 Err(error)
             }
@@ -210,9 +204,6 @@ fn worst(totals: &Totals) -> String {
     if more > 0 { format!("{} and {more} more rules", shown.join(", ")) } else { shown.join(", ") }
 }
 
-/// How long workers have to stop once they are asked to.
-const GRACE: Duration = Duration::from_millis(500);
-
 /// Workers run on threads of their own: what they compute never keeps the runtime from its timers and sockets.
 async fn run_workers(shared: &Arc<Shared>, count: usize) -> Result<()> {
     let handle = tokio::runtime::Handle::current();
@@ -229,14 +220,9 @@ async fn run_workers(shared: &Arc<Shared>, count: usize) -> Result<()> {
         })
         .collect();
     // One that waits for a read that never ends is left to it: when it wakes, it finds that it is to stop.
-    let asked = async {
-        let error = shared.cancellation().asked().await;
-        tokio::time::sleep(GRACE).await;
-        error
-    };
     tokio::select! {
         result = all_of(workers) => result,
-        error = asked => Err(error),
+        error = shared.cancellation().asked_and_waited() => Err(error),
     }
 }
 

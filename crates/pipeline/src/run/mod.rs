@@ -16,7 +16,6 @@ use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
 use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged, Tail, published_meanwhile};
 use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
-use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
 
 pub use fingerprint::would_be_unchanged;
@@ -26,7 +25,9 @@ use crate::files::published_files;
 use crate::record::{peak_memory, principal, shortened};
 use crate::source::{Bookmark, Plan, Scope, Source};
 use crate::text::digest;
-use crate::{Breakers, Cancellation, Catalog, JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings};
+use crate::{
+    Breakers, Cancellation, Catalog, JobDefinition, LoadMode, Outcome, Phase, Progress, RunRecord, Timings, Trigger,
+};
 
 /// How long a run that has failed tries to clear up after itself.
 const CLEARING: Duration = Duration::from_secs(60);
@@ -57,30 +58,6 @@ pub struct JobContext {
     pub workers: usize,
     /// Bytes that buffers and queries may use.
     pub memory_limit: usize,
-}
-
-/// What set a run off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    /// Someone at a keyboard.
-    #[default]
-    Manual,
-    /// A scheduler.
-    Schedule,
-    /// An event, such as an upload.
-    Event,
-}
-
-impl Trigger {
-    /// As it stands in records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Trigger::Manual => "manual",
-            Trigger::Schedule => "schedule",
-            Trigger::Event => "event",
-        }
-    }
 }
 
 /// How a run is to go.
@@ -230,8 +207,9 @@ impl<'a> Attempt<'a> {
                 "rows_out": run.rows,
                 "error": "its process was killed; this record was written by the next run",
             });
-            let date = run.run.began().date_naive();
-            if let Err(error) = self.context.lake.append_system_record("runs", date, run.run, &[record]).await {
+            let name = format!("dt={}/{}", run.run.began().date_naive(), run.run);
+            // One that ended by itself, and left what still wrote, has a record that says more.
+            if let Err(error) = self.context.lake.claim_system_record("runs", &name, &record).await {
                 tracing::warn!(run = %run.run, %error, "the record of a killed run could not be written");
             }
         }
@@ -247,7 +225,7 @@ impl<'a> Attempt<'a> {
             // What still writes would stay for ever: the next run clears up behind it.
             if self.left_writing { Ok(()) } else { lake.note_closed(table, self.run).await }
         };
-        let patience = self.options.cancellation.grace().map_or(CLEARING, |grace| CLEARING.min(grace / 3));
+        let patience = self.options.cancellation.share(3, CLEARING);
         match tokio::time::timeout(patience, cleared).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -404,7 +382,7 @@ impl<'a> Attempt<'a> {
         self.record.ended_at = Utc::now();
         self.record.timings.total = milliseconds(self.began);
         self.record.peak_memory = peak_memory();
-        let patience = self.options.cancellation.grace().map_or(WRITING, |grace| WRITING.min(grace / 3));
+        let patience = self.options.cancellation.share(2, WRITING);
         let written = tokio::time::timeout(patience, self.write_record()).await;
         if let Err(unwritten) = written.unwrap_or_else(|_| Err(Error::unavailable("writing it takes too long"))) {
             self.notices.push(format!("the run's record could not be written: {unwritten}"));

@@ -10,12 +10,12 @@ use lakegate_lake::Lake;
 use lakegate_quality::parse;
 use lakegate_redaction::{KeyRing, OriginUnit, RawBatch};
 
-use super::{JobContext, JobReport, RunOptions, Trigger, run_job};
-use crate::Cancellation;
+use super::{JobContext, JobReport, RunOptions, run_job};
 use crate::memory::MemorySource;
 use crate::source::Scope;
 use crate::source::{Bookmark, ItemStream, Plan, Rejected, Source, SourceItem, Split};
 use crate::{BadRowLimit, Gate, GuardMode, JobDefinition, LoadMode, Outcome, RowMode, Silent};
+use crate::{Cancellation, Trigger};
 
 const CONTRACT: &str = r#"
 key = ["id"]
