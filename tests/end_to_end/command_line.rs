@@ -177,3 +177,27 @@ fn a_run_that_was_killed_has_a_record_all_the_same() {
         "{outcomes:?}"
     );
 }
+
+/// What a run writes must not wake it again.
+#[test]
+fn output_where_a_job_looks_for_its_files_is_refused() {
+    let folder = shop(&Options { scale: 0.001, ..Options::default() });
+    let file = folder.path().join("lakegate.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (settings, problems) in [
+        ("lake.location = \"s3://bucket-1/lake\"\ninputs.location = \"s3://bucket-1\"", 0),
+        ("lake.location = \"s3://bucket-1/data/clicks/lake\"\ninputs.location = \"s3://bucket-1\"", 1),
+        ("lake.location = \"s3://bucket-1\"\ninputs.location = \"s3://bucket-1\"", 2),
+        ("lake.location = \"s3://bucket-2\"\ninputs.location = \"s3://bucket-1\"", 0),
+        (
+            "lake.location = \"s3://bucket-2\"\ninputs.location = \"s3://bucket-1\"\nathena.output = \"s3://bucket-1/data/\"",
+            2,
+        ),
+    ] {
+        std::fs::write(&file, format!("{text}\n[env.try]\n{settings}\n")).unwrap();
+        let outcome = lakegate(folder.path(), &["--env", "try", "check"]);
+        assert_eq!(outcome.code, if problems == 0 { 0 } else { 2 }, "{settings}: {}", outcome.stderr);
+        let found = outcome.stderr.matches("its own output would wake it").count();
+        assert_eq!(found, problems, "{settings}: {}", outcome.stderr);
+    }
+}

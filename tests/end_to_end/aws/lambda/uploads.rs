@@ -36,31 +36,50 @@ fn a_workbook_is_in_the_catalog_after_one_invocation() {
     cloud.expect_equal_catalog();
 }
 
-/// S3 tells a queue, the queue tells the function, as it is deployed.
-#[test]
-fn s3_tells_a_queue_and_the_queue_tells_the_function() {
-    let Some((cloud, mut function)) = events_function() else { return };
-    let queue = cloud.tool(&["queue", &format!("uploads-{}", cloud.bucket)]).json();
-    let (url, arn) = (queue["url"].as_str().unwrap(), queue["arn"].as_str().unwrap());
-    cloud.tool(&["notify", &cloud.bucket, "in/events/", ".json", arn]);
-    let drain = |function: &mut super::Function| {
-        let mut served = 0;
-        loop {
-            let records = cloud.tool(&["receive", url, "10"]).json();
-            let Some(messages) = records.as_array().filter(|m| !m.is_empty()) else { return served };
-            let answer = function.invoke(&json!({ "Records": messages }), AMPLE).answer();
-            assert_eq!(answer, json!({ "batchItemFailures": [] }), "{}", function.logs());
-            for message in messages {
-                cloud.tool(&["delete", url, message["receiptHandle"].as_str().unwrap()]);
-                served += 1;
-            }
+/// Hands what a queue holds to the function, as Lambda does, until it is empty; how many messages there were.
+fn drain(cloud: &Cloud, url: &str, function: &mut super::Function) -> usize {
+    let mut served = 0;
+    loop {
+        let records = cloud.tool(&["receive", url, "10"]).json();
+        let Some(messages) = records.as_array().filter(|m| !m.is_empty()) else { return served };
+        let answer = function.invoke(&json!({ "Records": messages }), AMPLE).answer();
+        assert_eq!(answer, json!({ "batchItemFailures": [] }), "{}", function.logs());
+        for message in messages {
+            cloud.tool(&["delete", url, message["receiptHandle"].as_str().unwrap()]);
+            served += 1;
         }
+    }
+}
+
+/// S3 tells a queue, directly, through a topic, or through EventBridge; the queue tells the function.
+#[test]
+fn s3_tells_the_function_by_every_way_that_there_is() {
+    let Some((cloud, mut function)) = events_function() else { return };
+    let queue = |name: &str| {
+        let made = cloud.tool(&["queue", &format!("{name}-{}", cloud.bucket)]).json();
+        [&made["url"], &made["arn"]].map(|text| text.as_str().unwrap().to_owned())
     };
-    // What S3 sends when the notification is set up is no upload.
-    drain(&mut function);
-    put_events(&cloud, 1..=3);
-    assert_eq!(drain(&mut function), 3);
-    assert_eq!(cloud.count_through_catalog("events", "event_id"), 3 * ledger::EVENTS_PER_FILE);
+    let ([direct, direct_arn], [by_topic, topic_queue], [by_bridge, bridge_queue]) =
+        (queue("direct"), queue("topic"), queue("bridge"));
+    let topic = cloud.tool(&["topic", &format!("uploads-{}", cloud.bucket), &topic_queue]).stdout;
+    let odd = "in/events/나 + 너%20";
+    for (prefix, arn) in [("in/events/0001", direct_arn.as_str()), ("in/events/0002", topic.trim())] {
+        cloud.tool(&["notify", &cloud.bucket, prefix, ".json", arn]);
+    }
+    cloud.tool(&["rule", &format!("uploads-{}", cloud.bucket), &bridge_queue, &cloud.bucket]);
+    // What S3 sends when notifications are set up is no upload.
+    for url in [&direct, &by_topic] {
+        drain(&cloud, url, &mut function);
+    }
+    put_events(&cloud, 1..=2);
+    assert_eq!([&direct, &by_topic].map(|url| drain(&cloud, url, &mut function)), [1, 1]);
+    assert_eq!(cloud.count_through_catalog("events", "event_id"), 2 * ledger::EVENTS_PER_FILE);
+    // EventBridge hears of everything in the bucket: of the lake's own files, too.
+    cloud.tool(&["notify_eventbridge", &cloud.bucket]);
+    let event = "{\"event_id\": \"odd\", \"ts\": \"2026-03-01T00:00:00Z\"}";
+    cloud.tool(&["put", &cloud.bucket, &format!("{odd}.json"), event]);
+    assert!(drain(&cloud, &by_bridge, &mut function) >= 1);
+    assert_eq!(cloud.count("events"), 2 * ledger::EVENTS_PER_FILE + 1);
 }
 
 #[test]
