@@ -9,8 +9,8 @@ use lakegate_pipeline::alarm::{Alarm, AlarmChannel};
 
 use crate::text::{cut, heading, plain};
 
-/// A subject has at most 100 characters, of ASCII, on one line.
-const MOST_SUBJECT: usize = 100;
+/// A subject has less than 100 characters, on one line.
+const MOST_SUBJECT: usize = 99;
 /// A message has at most 256 KiB; more than this nobody reads.
 const MOST_MESSAGE: usize = 8_000;
 
@@ -45,7 +45,7 @@ impl AlarmChannel for Sns {
             .publish()
             .topic_arn(&self.topic)
             .subject(subject(alarm))
-            .message(cut(&plain(alarm), MOST_MESSAGE))
+            .message(cut(&format!("{}\n\n{}", heading(alarm), plain(alarm)), MOST_MESSAGE))
             .message_attributes("kind", attribute(alarm.kind.as_str())?)
             .message_attributes("job", attribute(&alarm.job)?);
         let sent = request.send().await;
@@ -54,8 +54,8 @@ impl AlarmChannel for Sns {
 }
 
 fn subject(alarm: &Alarm) -> String {
-    let plain = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
-    cut(&heading(alarm), MOST_SUBJECT - 2).replace('…', "..").chars().map(plain).collect()
+    let heading: String = heading(alarm).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    cut(&heading, MOST_SUBJECT)
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
             rules: Vec::new(),
             help: None,
         };
-        assert_eq!(subject(&alarm("가게\n")), "???: orders: job failed");
-        assert!(subject(&alarm(&"x".repeat(300))).len() <= 100);
+        assert_eq!(subject(&alarm("가게\n")), "가게 : orders: job failed");
+        assert!(subject(&alarm(&"x".repeat(300))).chars().count() < 100);
     }
 }

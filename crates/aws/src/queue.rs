@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName};
 use lakegate_contract::{Error, Result};
 
 use crate::{Aws, AwsFailure};
@@ -89,6 +89,17 @@ impl Queue {
             .await;
         let answer = answer.map_err(|e| self.failed(AwsFailure::of(SERVICE, "ReceiveMessage", &e)))?;
         Ok(answer.messages().iter().map(received).collect())
+    }
+
+    /// How many messages somebody else has received and not yet deleted, about.
+    ///
+    /// # Errors
+    /// When the queue cannot be asked.
+    pub async fn hidden(&self) -> Result<u64> {
+        let name = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let answer = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone()).send().await;
+        let answer = answer.map_err(|e| self.failed(AwsFailure::of(SERVICE, "GetQueueAttributes", &e)))?;
+        Ok(answer.attributes().and_then(|a| a.get(&name)).and_then(|count| count.parse().ok()).unwrap_or_default())
     }
 
     /// Deletes a message.

@@ -31,7 +31,7 @@ const OURS: [&str; 13] = [
 /// Starts logging for a machine that collects lines: a flat JSON object each, with the invocation, job and run that it is about.
 pub fn start_for_machines(verbose: u8) {
     // What the runtime says of an error is its answer once more, as a debug text and outside of our spans.
-    let filter = filter(verbose);
+    let filter = filter(verbose, "off");
     let filter = "lambda_runtime=off".parse().map_or(filter.clone(), |quiet| filter.add_directive(quiet));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -41,22 +41,21 @@ pub fn start_for_machines(verbose: u8) {
     let _ = lines.finish().try_init();
 }
 
-fn filter(verbose: u8) -> EnvFilter {
+/// What other crates warn of reaches people as our errors, without their backtraces.
+fn filter(verbose: u8, others: &str) -> EnvFilter {
     let level = match verbose {
         0 => "warn",
         1 => "info",
         2 => "debug",
         _ => "trace",
     };
-    // What other crates warn of reaches people as our errors, without their backtraces.
-    let others = if verbose == 0 { "off" } else { "warn" };
     EnvFilter::new(OURS.iter().fold(others.to_owned(), |filter, name| format!("{filter},{name}={level}")))
 }
 
 /// Starts logging: warnings by default, more with `-v`. Crates that may log what they read stay silent below warnings,
 /// whatever is asked: their traces could show values that redaction would have removed.
 pub fn start(verbose: u8, as_json: bool) {
-    let filter = filter(verbose);
+    let filter = filter(verbose, if verbose == 0 { "off" } else { "warn" });
     let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr);
     // A second start, as in tests, changes nothing.

@@ -34,6 +34,8 @@ pub struct Finished {
     /// Whether it was not run, because of another.
     pub skipped: bool,
     attempts: u32,
+    /// Of files, those that the run was restricted to.
+    objects: Vec<String>,
 }
 
 impl Finished {
@@ -111,13 +113,34 @@ impl<'a> Runner<'a> {
         })
     }
 
+    /// For a process that goes away with its disk: what it would publish there would be gone.
+    ///
+    /// # Errors
+    /// When the lake is a folder of this machine.
+    pub fn refuse_local_lake(&self) -> Result<()> {
+        let location = self.services.lake.location();
+        if location.contains("://") {
+            return Ok(());
+        }
+        let environment = match &self.project.environment {
+            Some(name) => format!("environment {name}"),
+            None => "no environment".to_owned(),
+        };
+        Err(Error::usage(format!(
+            "the lake is a folder of this machine, which goes away with it ({environment} is named)"
+        ))
+        .at(location.to_owned())
+        .expected("a lake in a bucket: s3://bucket/prefix")
+        .help("name the environment that has it: LAKEGATE_ENV for a function, --lakegate_env for Glue"))
+    }
+
     /// Runs jobs in the order of their dependencies; one that fails does not stop those that do not wait for it.
     pub async fn workflow(&self, selection: Selection<'_>) -> Result<Vec<Finished>> {
         let definitions = self.project.definitions();
         let (jobs, state) = match selection {
             Selection::Jobs(names) => {
                 let jobs = in_order(&definitions, names)?;
-                let state = WorkflowState::new(&jobs, self.trigger);
+                let state = WorkflowState::new(&jobs, self.trigger, self.force);
                 (jobs, state)
             }
             Selection::Resume => {
@@ -127,6 +150,7 @@ impl<'a> Runner<'a> {
                 (jobs, state)
             }
         };
+        let force = state.force;
         // A job alone is no workflow: it does not take the place of one that is to be resumed.
         let kept = state.jobs.len() > 1;
         let occasion =
@@ -144,7 +168,7 @@ impl<'a> Runner<'a> {
                 let (ids, state, add) = (&ids, &state, &add);
                 async move {
                     self.note(ids, state, job, JobState::running()).await;
-                    let one = self.quietly(job, None, &ids.name).await;
+                    let one = self.tried(job, None, &ids.name, force).await;
                     self.note(ids, state, job, one.state()).await;
                     self.tell_of(job, &one, &ids.name).await;
                     let good = one.succeeded();
@@ -178,7 +202,27 @@ impl<'a> Runner<'a> {
 
     /// Runs one job, as often as it may be tried, and tells nobody. `only`: of files, those that events name.
     pub async fn quietly(&self, job: &JobDefinition, only: Option<&Arc<BTreeSet<String>>>, occasion: &str) -> Finished {
-        let attempt = |cancellation| self.attempt(job, only, occasion, cancellation);
+        self.tried(job, only, occasion, self.force).await
+    }
+
+    async fn tried(
+        &self,
+        job: &JobDefinition,
+        only: Option<&Arc<BTreeSet<String>>>,
+        occasion: &str,
+        force: bool,
+    ) -> Finished {
+        let attempt = |cancellation| {
+            let options = RunOptions {
+                force,
+                trigger: self.trigger,
+                occasion: Some(occasion.to_owned()),
+                only: only.cloned(),
+                cancellation,
+                progress: Arc::clone(&self.progress),
+            };
+            self.attempt(job, options)
+        };
         let closed = || self.services.breakers.closed_for();
         let (mut finished, tried) = attempts(job, &self.cancellation, closed, attempt, |one| one.error.as_ref()).await;
         finished.attempts = tried;
@@ -192,31 +236,18 @@ impl<'a> Runner<'a> {
         }
     }
 
-    async fn attempt(
-        &self,
-        job: &JobDefinition,
-        only: Option<&Arc<BTreeSet<String>>>,
-        occasion: &str,
-        cancellation: Cancellation,
-    ) -> Finished {
+    async fn attempt(&self, job: &JobDefinition, options: RunOptions) -> Finished {
         let relative = |error| context::relative(error, &self.project.root);
         let (report, error) = match context::job(self.project, &self.services, job.name.as_str()).await {
             Ok((context, source)) => {
-                let options = RunOptions {
-                    force: self.force,
-                    trigger: self.trigger,
-                    occasion: Some(occasion.to_owned()),
-                    only: only.cloned(),
-                    cancellation,
-                    progress: Arc::clone(&self.progress),
-                };
                 let mut report = run_job(&context, source, &options).await;
                 let error = report.error.take().map(relative);
                 (Some(report), error)
             }
             Err(error) => (None, Some(relative(error))),
         };
-        Finished { name: job.name.clone(), report, error, skipped: false, attempts: 1 }
+        let objects = options.only.iter().flat_map(|only| only.iter().cloned()).collect();
+        Finished { name: job.name.clone(), report, error, skipped: false, attempts: 1, objects }
     }
 
     /// What people should know of a job that has ended. Who stops a run by hand knows it.
@@ -235,7 +266,9 @@ impl<'a> Runner<'a> {
                 tokio::time::timeout(HISTORY_PATIENCE, usual).await.ok().and_then(Result::ok).flatten()
             }
         };
-        alarm_of(&self.project.title(), job, record, error, finished.attempts, usual)
+        let mut alarm = alarm_of(&self.project.title(), job, record, error, finished.attempts, usual)?;
+        alarm.facts.extend(told_of(&finished.objects));
+        Some(alarm)
     }
 
     /// Sends an alarm, in no more time than there is. What goes wrong is logged.
@@ -275,6 +308,17 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// The files that a run was restricted to, the first of them by name.
+fn told_of(objects: &[String]) -> Option<(String, String)> {
+    const SHOWN: usize = 3;
+    let mut shown = objects.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let more = objects.len().saturating_sub(SHOWN);
+    if more > 0 {
+        shown.push_str(&format!(" and {more} more"));
+    }
+    (!objects.is_empty()).then(|| ("files".to_owned(), shown))
+}
+
 struct Occasion {
     name: String,
     kept: bool,
@@ -283,5 +327,12 @@ struct Occasion {
 fn skipped(job: &JobDefinition, upstream: &JobName) -> Finished {
     let error =
         Error::usage(format!("not run, because job {upstream} did not succeed")).at(format!("job {}", job.name));
-    Finished { name: job.name.clone(), report: None, error: Some(error), skipped: true, attempts: 0 }
+    Finished {
+        name: job.name.clone(),
+        report: None,
+        error: Some(error),
+        skipped: true,
+        attempts: 0,
+        objects: Vec::new(),
+    }
 }

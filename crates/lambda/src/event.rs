@@ -73,9 +73,13 @@ pub struct GlueJobEvent {
 }
 
 impl GlueJobEvent {
-    /// Whether the run ended as it should not have.
-    pub fn failed(&self) -> bool {
-        self.state != "SUCCEEDED"
+    /// Whether the run ended as it should not have; `None` when it has not ended.
+    pub fn failed(&self) -> Option<bool> {
+        match self.state.as_str() {
+            "SUCCEEDED" => Some(false),
+            "FAILED" | "TIMEOUT" | "STOPPED" | "ERROR" | "EXPIRED" => Some(true),
+            _ => None,
+        }
     }
 }
 
@@ -125,16 +129,16 @@ impl Event {
 fn run_request(event: &Value) -> Result<RunRequest> {
     let expected = "{\"run\": [\"orders\"], \"force\": false}, {\"run\": \"all\"} or {\"resume\": true}";
     let document: RunDocument = serde_json::from_value(event.clone())
-        .map_err(|e| refused(&format!("the event names no jobs: {e}")).expected(expected))?;
+        .map_err(|e| refused(&format!("the event of a run cannot be read: {e}")).expected(expected))?;
+    if document.resume && document.run.is_some() {
+        return Err(refused("a workflow is resumed with the jobs that it has").expected("{\"resume\": true}"));
+    }
     let jobs = match document.run {
         Some(Jobs::Names(names)) if !names.is_empty() => names,
         Some(Jobs::Word(word)) if word == "all" => Vec::new(),
         None if document.resume => Vec::new(),
         _ => return Err(refused("the event names no jobs").expected(expected)),
     };
-    if document.resume && !jobs.is_empty() {
-        return Err(refused("a workflow is resumed with the jobs that it has").expected("{\"resume\": true}"));
-    }
     Ok(RunRequest { jobs, force: document.force, resume: document.resume })
 }
 
@@ -171,7 +175,7 @@ mod tests {
         let glue = json!({ "source": "aws.glue", "detail-type": "Glue Job State Change", "detail": {
             "jobName": "nightly", "severity": "ERROR", "state": "FAILED", "jobRunId": "jr_1", "message": "OOM" } });
         assert!(
-            matches!(Event::parse(&glue).unwrap(), Event::GlueJob(job) if job.failed() && job.job_name == "nightly")
+            matches!(Event::parse(&glue).unwrap(), Event::GlueJob(job) if job.failed() == Some(true) && job.job_name == "nightly")
         );
     }
 

@@ -50,6 +50,15 @@ pub enum FirehoseVerdict {
     Failed,
 }
 
+/// Records that failed before or after they were transformed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// What is not base64.
+    pub not_base64: usize,
+    /// What would have made the answer too large.
+    pub without_room: usize,
+}
+
 impl FirehoseRequest {
     pub(crate) fn parse(event: &Value) -> Result<Self> {
         Deserialize::deserialize(event).map_err(|_| {
@@ -59,12 +68,20 @@ impl FirehoseRequest {
 
     /// The answer: `transform` is asked for each record, in order. Where the answer would become too large, the rest fails; Firehose
     /// keeps it below its prefix for errors.
-    pub fn answer(&self, mut transform: impl FnMut(&[u8]) -> FirehoseVerdict) -> Value {
-        let mut room = MOST_BYTES;
+    pub fn answer(&self, mut transform: impl FnMut(&[u8]) -> FirehoseVerdict) -> (Value, Refused) {
+        let (mut room, mut refused) = (MOST_BYTES, Refused::default());
         let mut records = Vec::with_capacity(self.records.len());
         for record in &self.records {
-            let verdict = STANDARD.decode(&record.data).map_or(FirehoseVerdict::Failed, |data| transform(&data));
+            let verdict = match STANDARD.decode(&record.data) {
+                Ok(data) => transform(&data),
+                Err(_) => {
+                    refused.not_base64 += 1;
+                    FirehoseVerdict::Failed
+                }
+            };
+            let could = verdict != FirehoseVerdict::Failed;
             let (verdict, size) = fitting(verdict, room.saturating_sub(record.record_id.len() + FRAME));
+            refused.without_room += usize::from(could && verdict == FirehoseVerdict::Failed);
             room = room.saturating_sub(size + record.record_id.len() + FRAME);
             records.push(match verdict {
                 FirehoseVerdict::Ok { data, keys } => json!({
@@ -77,7 +94,7 @@ impl FirehoseRequest {
                 FirehoseVerdict::Failed => json!({ "recordId": record.record_id, "result": "ProcessingFailed" }),
             });
         }
-        json!({ "records": records })
+        (json!({ "records": records }), refused)
     }
 }
 
@@ -119,7 +136,8 @@ mod tests {
 
     #[test]
     fn every_record_comes_back_once_as_ok_or_failed() {
-        let answer = request(&[("1", "YQ=="), ("2", ""), ("3", "not base64")]).answer(echo);
+        let (answer, refused) = request(&[("1", "YQ=="), ("2", ""), ("3", "not base64")]).answer(echo);
+        assert_eq!(refused, Refused { not_base64: 1, without_room: 0 });
         assert_eq!(
             answer,
             json!({ "records": [
@@ -135,7 +153,8 @@ mod tests {
         let large = STANDARD.encode(vec![b'x'; 1_000_000]);
         let records: Vec<(String, &str)> = (0..8).map(|i| (i.to_string(), large.as_str())).collect();
         let borrowed: Vec<(&str, &str)> = records.iter().map(|(id, data)| (id.as_str(), *data)).collect();
-        let answer = request(&borrowed).answer(echo);
+        let (answer, refused) = request(&borrowed).answer(echo);
+        assert_eq!(refused.without_room, 4);
         assert!(answer.to_string().len() < 6_000_000);
         let results: Vec<&str> =
             answer["records"].as_array().unwrap().iter().map(|r| r["result"].as_str().unwrap()).collect();
@@ -147,7 +166,7 @@ mod tests {
         #[test]
         fn ids_are_kept_in_order(ids in proptest::collection::vec("[a-z0-9]{1,9}", 0..30), data in "[A-Za-z0-9+/=]{0,12}") {
             let records: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), data.as_str())).collect();
-            let answer = request(&records).answer(echo);
+            let (answer, _) = request(&records).answer(echo);
             let back: Vec<&str> = answer["records"].as_array().unwrap().iter().map(|r| r["recordId"].as_str().unwrap()).collect();
             prop_assert_eq!(back, ids.iter().map(String::as_str).collect::<Vec<_>>());
         }

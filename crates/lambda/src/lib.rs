@@ -6,6 +6,6 @@ mod message;
 mod upload;
 
 pub use event::{Event, GlueJobEvent, RunRequest};
-pub use firehose::{FirehoseRecord, FirehoseRequest, FirehoseVerdict};
+pub use firehose::{FirehoseRecord, FirehoseRequest, FirehoseVerdict, Refused};
 pub use message::{DeadLetter, Message, batch_response};
 pub use upload::{Upload, uploads_of};

@@ -39,7 +39,13 @@ impl Message {
         let event: Value = serde_json::from_str(&self.body).map_err(|_| {
             Error::usage("the message is not JSON").at(format!("message {}", self.id)).expected("a notification of S3")
         })?;
-        uploads_of(&event).map_err(|e| e.at(format!("message {}", self.id)))
+        if event.get("run").is_some() || event.get("resume").is_some() {
+            return Err(Error::usage("a message of a queue asks for a run")
+                .at(format!("message {}", self.id))
+                .expected("a notification of S3: a queue brings uploads alone")
+                .help("give the event to the function itself, by a schedule or an invocation"));
+        }
+        uploads_of(&event).map_err(|e| e.within(format!("message {}", self.id)))
     }
 }
 
@@ -112,7 +118,7 @@ mod tests {
         let messages = messages_of(&event).unwrap().unwrap();
         assert_eq!(messages.iter().map(|m| (m.id.as_str(), m.received)).collect::<Vec<_>>(), [("a", 3), ("b", 1)]);
         assert_eq!(messages[0].uploads().unwrap(), []);
-        assert_eq!(messages[1].uploads().unwrap_err().place(), Some("message b"));
+        assert!(messages[1].uploads().unwrap_err().place().unwrap().starts_with("message b"));
         assert_eq!(batch_response(["b"]), json!({ "batchItemFailures": [{ "itemIdentifier": "b" }] }));
         assert_eq!(batch_response([]), json!({ "batchItemFailures": [] }));
         assert_eq!(messages_of(&json!({ "Records": [{ "eventSource": "aws:s3" }] })).unwrap(), None);

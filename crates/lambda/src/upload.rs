@@ -116,7 +116,9 @@ fn of_record(record: &Value) -> Result<Option<Upload>> {
     if !record.event_name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
         return Ok(None);
     }
-    Ok(Some(Upload { bucket: record.s3.bucket.name, key: form_decoded(&record.s3.object.key)? }))
+    let (bucket, encoded) = (record.s3.bucket.name, record.s3.object.key);
+    let key = form_decoded(&encoded).map_err(|e| e.at(format!("s3://{bucket}, key {encoded} as it is encoded")))?;
+    Ok(Some(Upload { bucket, key }))
 }
 
 /// Decoded once: `+` is a space, `%2B` a plus.
@@ -131,7 +133,7 @@ fn form_decoded(key: &str) -> Result<String> {
 fn unknown() -> Error {
     Error::usage("the event is none that lakegate knows").at("the invocation's event").expected(
         "a notification of S3 (also in SQS, SNS, EventBridge), {\"run\": [\"job\"]}, {\"resume\": true}, \
-         {\"check\": \"freshness\"}, a transformation of Firehose, or a Glue Job State Change",
+         {\"check\": \"freshness\"}, {\"vacuum\": [\"table\"]}, a transformation of Firehose, or a Glue Job State Change",
     )
 }
 

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use lakegate_contract::{Error, Result};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::inputs::InputPlace;
 use crate::patterns::{check_pattern, matches};
@@ -134,6 +135,7 @@ pub fn new_files(
         .map(|(name, known)| ((known.digest.clone(), meaning(name)), name.clone()))
         .collect();
     let (mut unread, mut notices, mut identity) = (Vec::new(), Vec::new(), Vec::new());
+    refuse_twins(known.keys().map(String::as_str).chain(files.iter().map(|file| file.object.name.as_str())))?;
     // Those that are known first: a new file may be a copy of what one of them is now.
     let (of_known, new): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| known.contains_key(&file.object.name));
     for file in of_known.into_iter().chain(new) {
@@ -177,6 +179,25 @@ pub fn new_files(
         bookmark: Bookmark(known),
         notices,
     })
+}
+
+/// Two names that look the same: one system writes a letter as one sign, another as several. One file would be loaded twice.
+fn refuse_twins<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    for name in names.filter(|name| !name.is_ascii()) {
+        match seen.insert(name.nfc().collect(), name) {
+            Some(other) if other != name => {
+                return Err(Error::bad_input(
+                    "another file has the same name, written with other signs for the same letters",
+                )
+                .at(name)
+                .expected("one of the two: programs of macOS decompose letters (NFD), others do not (NFC)")
+                .help("delete the one that is out of date"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The names of the files that a bookmark says are published; `None` when it is not one of files.
@@ -290,6 +311,19 @@ mod tests {
         assert!(super::new_files(Some(&again.bookmark), vec![object("a", "etag-3")], |_| None, other).is_err());
         let settled = super::new_files(Some(&again.bookmark), vec![object("a", "etag-2")], |_| None, other).unwrap();
         assert!(settled.files.is_empty());
+    }
+
+    #[test]
+    fn two_names_that_look_the_same_are_not_loaded_both() {
+        let hash = |_: &InputFile| Ok(String::new());
+        let twins = || vec![object("설문.xlsx", "etag-1"), object(&"설문.xlsx".nfd().collect::<String>(), "etag-2")];
+        let error = super::new_files(None, twins(), |_| None, hash).err().unwrap();
+        assert!(error.found().contains("other signs"), "{error}");
+        let first = super::new_files(None, twins().split_off(1), |_| None, hash).unwrap();
+        assert!(super::new_files(Some(&first.bookmark), twins().drain(..1).collect(), |_| None, hash).is_err());
+        assert!(
+            super::new_files(Some(&first.bookmark), twins().split_off(1), |_| None, hash).unwrap().files.is_empty()
+        );
     }
 
     #[test]

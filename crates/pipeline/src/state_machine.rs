@@ -12,11 +12,12 @@ use crate::{Condition, JobDefinition};
 /// A state's name has at most 80 characters: <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html>
 const MOST_NAME: usize = 60;
 /// Failures of Lambda itself that pass: <https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html>
-const LAMBDA_AWAY: [&str; 4] = [
+const LAMBDA_AWAY: [&str; 5] = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
 ];
 /// What a function of ours calls failures that can pass.
 const AWAY: [&str; 3] = ["Lakegate.Unavailable", "Lakegate.Interrupted", "Lakegate.CommitUnknown"];

@@ -76,6 +76,9 @@ pub struct WorkflowState {
     pub workflow: RunId,
     /// What set it off.
     pub trigger: Trigger,
+    /// Whether its jobs run also when nothing has changed.
+    #[serde(default)]
+    pub force: bool,
     /// How it stands.
     pub status: WorkflowStatus,
     /// How often it was begun: 1, and once more each time that it was resumed.
@@ -90,11 +93,12 @@ pub struct WorkflowState {
 
 impl WorkflowState {
     /// A new workflow of these jobs.
-    pub fn new(jobs: &[&JobDefinition], trigger: Trigger) -> Self {
+    pub fn new(jobs: &[&JobDefinition], trigger: Trigger, force: bool) -> Self {
         let now = Utc::now();
         Self {
             workflow: RunId::new(),
             trigger,
+            force,
             status: WorkflowStatus::Running,
             begun: 1,
             started_at: now,
@@ -238,7 +242,7 @@ mod tests {
         let lake = Lake::open(folder.path().to_str().unwrap()).unwrap();
         let jobs = [job("a", &[]), job("b", &["a"]), job("c", &["b"])];
         assert!(WorkflowState::resume(&lake, &jobs).await.unwrap_err().found().contains("no workflow"));
-        let mut state = WorkflowState::new(&jobs.iter().collect::<Vec<_>>(), Trigger::Schedule);
+        let mut state = WorkflowState::new(&jobs.iter().collect::<Vec<_>>(), Trigger::Schedule, false);
         state.note(&name("a"), state_of(JobStatus::Succeeded));
         state.note(&name("b"), state_of(JobStatus::Failed));
         assert_eq!(state.status, WorkflowStatus::Running);

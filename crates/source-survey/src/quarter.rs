@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
+use unicode_normalization::UnicodeNormalization as _;
 
 static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
@@ -27,6 +28,8 @@ pub(crate) fn of_name(path: &str) -> Option<String> {
 }
 
 fn of_text(name: &str) -> Option<String> {
+    // Some systems write 분 as its letters.
+    let name: &str = &name.nfc().collect::<String>();
     let found = PATTERNS.iter().find_map(|pattern| pattern.captures(name))?;
     Some(format!("{}-Q{}", found.name("y")?.as_str(), found.name("q")?.as_str()))
 }
@@ -46,5 +49,12 @@ mod tests {
         assert_eq!(of_name("data/2025Q4/설문_2026Q1.xlsx").as_deref(), Some("2026-Q1"));
         assert_eq!(of_name("data/2025Q4/설문.xlsx").as_deref(), Some("2025-Q4"));
         assert_eq!(of_name("2026Q5.xlsx"), None);
+    }
+
+    #[test]
+    fn a_name_whose_letters_are_decomposed_tells_the_same() {
+        let decomposed: String = "설문_2026년 1분기.xlsx".nfd().collect();
+        assert_ne!(decomposed, "설문_2026년 1분기.xlsx");
+        assert_eq!(of_name(&decomposed).as_deref(), Some("2026-Q1"));
     }
 }

@@ -79,6 +79,27 @@ async fn notes_merged_headers_several_answers_and_bad_cells() {
     assert_eq!(source.plan(&Scope::ALL).await.unwrap().unread_columns, ["기타 문항"]);
 }
 
+/// A row of answers that is taken for the header's: what stands in it is told to nobody.
+#[tokio::test]
+async fn answers_in_the_place_of_headers_are_not_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for (column, text) in (0u16..).zip(["kim@example.com", "010-1234-5678", "가격이 좋아요"]) {
+        for row in 0..8 {
+            sheet.write_string(row, column, text).unwrap();
+        }
+    }
+    workbook.save(folder.path().join("설문_2026Q1.xlsx")).unwrap();
+    let (source, _) = source(folder.path(), &CONFIG.replace("sheet = \"응답\"\n", ""), CONTRACT).unwrap();
+    let error = source.plan(&Scope::ALL).await.unwrap_err();
+    let shown = format!("{error} {:?}", error.advice());
+    assert!(shown.contains("header_rows"), "{shown}");
+    for answer in ["kim@example", "010-1234", "좋아요"] {
+        assert!(!shown.contains(answer), "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn a_bad_cell_may_become_null() {
     let folder = folder();

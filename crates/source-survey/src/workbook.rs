@@ -176,15 +176,25 @@ fn source_of(shared: &Shared, headers: &Headers, source: &str) -> Option<From> {
     })
 }
 
+/// The headers that were found are told only where most of the contract's are among them: in another row stand answers.
 fn missing(headers: &Headers, wanted: &str, shared: &Shared, name: &str) -> Error {
     let row = shared.header_rows.last().copied().unwrap_or(0) + 1;
-    let found = || headers.found.values().map(String::as_str);
     let error = Error::bad_input(format!("there is no header `{wanted}`"))
         .at(format!("{name}!{}, row {row}", headers.sheet))
-        .expected(format!("one of {}", found().collect::<Vec<_>>().join(", ")));
+        .help("a column's `source` in the contract may list several headers");
+    let found = || headers.found.values().map(String::as_str);
+    let named: Vec<&String> = shared.contract.columns().iter().flat_map(|column| &column.source).collect();
+    let of_contract = found().filter(|header| named.iter().any(|source| same(header, source))).count();
+    let columns = shared.contract.columns().iter().filter(|column| !column.source.iter().any(|s| s.starts_with('$')));
+    if of_contract * 2 < columns.count().max(2) {
+        return error
+            .expected(format!("the headers of the contract in row {row}; {of_contract} of them are there"))
+            .help("see whether `header_rows` and `sheet` under [source] of the job fit the workbook");
+    }
+    let error = error.expected(format!("one of {}", found().collect::<Vec<_>>().join(", ")));
     match suggest(wanted, found()) {
         Some(near) => error.help(format!("did you mean `{near}`? A column's `source` may list several headers")),
-        None => error.help("a column's `source` in the contract may list several headers"),
+        None => error,
     }
 }
 

@@ -40,6 +40,8 @@ fn glues_arguments_run_the_jobs_that_they_name() {
         (&jobs[0]["record"]["trigger"], &jobs[0]["record"]["occasion"]),
         (&json!("schedule"), &json!("Glue jr_7"))
     );
+    let local = crate::support::lakegate(cloud.path(), &["glue", "--JOB_NAME", "nightly"]).expect_code(2);
+    assert!(local.stderr.contains("--lakegate_env"), "a lake that goes away with the machine: {}", local.stderr);
     let refused = cloud.run(&["glue", "--JOB_NAME", "nightly", "--lakegate_job", "entries"]).expect_code(2);
     assert!(refused.stderr.contains("did you mean `--lakegate_jobs`?"), "{}", refused.stderr);
 }

@@ -56,7 +56,7 @@ async fn test(global: &GlobalArguments) -> Result<ExitCode> {
     let alarm = Alarm {
         kind: AlarmKind::Test,
         project: project.title(),
-        job: "none".to_owned(),
+        job: "alarms".to_owned(),
         run: None,
         summary: "somebody tries whether alarms arrive; nothing is wrong".to_owned(),
         facts: Vec::new(),

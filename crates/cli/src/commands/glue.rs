@@ -1,5 +1,6 @@
 //! `lakegate glue`: jobs, with the arguments that AWS Glue gives to what it runs: `--JOB_NAME name --key value …`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub async fn run(arguments: &GlueArguments, global: &GlobalArguments) -> Result<
     };
     let project = context::project(&global)?;
     let mut runner = Runner::new(&project, Arc::new(Silent)).await?;
+    runner.refuse_local_lake()?;
     runner.force = asked.force;
     runner.trigger = Trigger::Schedule;
     // Glue's own event of the run then tells nothing twice.
@@ -56,7 +58,7 @@ pub async fn run(arguments: &GlueArguments, global: &GlobalArguments) -> Result<
 
 /// Glue passes pairs of a key and a value, or `--key=value`, and some keys without a value.
 fn parse(words: &[String]) -> Result<Asked> {
-    let mut asked = Asked::default();
+    let (mut asked, mut seen) = (Asked::default(), BTreeSet::<&str>::new());
     let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
         let Some(_) = word.strip_prefix("--") else {
@@ -70,8 +72,14 @@ fn parse(words: &[String]) -> Result<Asked> {
             let error = refused(key).expected(format!("one of {}", OURS.join(", ")));
             return Err(error.suggesting(key, OURS));
         }
-        let needed =
-            || value.clone().filter(|v| !v.is_empty()).ok_or_else(|| refused(key).expected("a value after it"));
+        if key.starts_with(PREFIX) && !seen.insert(key) {
+            return Err(Error::usage(format!("`{key}` is there twice"))
+                .expected("each argument once; several jobs have commas between them"));
+        }
+        let needed = || {
+            let missing = || Error::usage(format!("`{key}` has no value")).expected("a value after it");
+            value.clone().filter(|v| !v.is_empty()).ok_or_else(missing)
+        };
         match key {
             "--lakegate_jobs" => asked.jobs = names(&needed()?)?,
             "--lakegate_env" => asked.environment = Some(needed()?),
@@ -102,7 +110,7 @@ fn truth(key: &str, value: Option<&str>) -> Result<bool> {
     match value {
         None | Some("true") => Ok(true),
         Some("false") => Ok(false),
-        Some(_) => Err(refused(key).expected("true or false")),
+        Some(_) => Err(Error::usage(format!("`{key}` has another value")).expected("true or false")),
     }
 }
 
@@ -142,6 +150,7 @@ mod tests {
             "--lakegate_jobs",
             "--lakegate_jobs ,",
             "--lakegate_force maybe",
+            "--lakegate_jobs a --lakegate_jobs b",
             "--lakegate_resume --lakegate_jobs a",
             "--lakegate_env --JOB_NAME x",
         ] {

@@ -64,6 +64,7 @@ async fn list(queue: &Queue, letters: &[ReceivedMessage], global: &GlobalArgumen
     for letter in letters {
         queue.give_back(letter).await?;
     }
+    tell_hidden(queue).await;
     let shown: Vec<Value> = letters.iter().map(describe).collect();
     if global.json {
         output::print_json(&json!({ "queue": queue.name(), "messages": shown }))?;
@@ -78,6 +79,17 @@ async fn list(queue: &Queue, letters: &[ReceivedMessage], global: &GlobalArgumen
     }
     output::print(&format!("{}: {} messages\n{table}", queue.name(), shown.len()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Messages that somebody is serving, or was when he was killed: they come back by themselves.
+async fn tell_hidden(queue: &Queue) {
+    if let Ok(hidden @ 1..) = queue.hidden().await {
+        output::warn(&format!(
+            "{}: {hidden} more are being served by somebody, and are seen again within {} minutes if not",
+            queue.name(),
+            HIDDEN.as_secs() / 60
+        ));
+    }
 }
 
 fn describe(letter: &ReceivedMessage) -> Value {
@@ -177,6 +189,7 @@ async fn serve(mut runner: Runner<'_>, queue: &Queue, limit: usize, global: &Glo
     for letter in &kept {
         failed.extend(queue.give_back(letter).await.err());
     }
+    tell_hidden(queue).await;
     if global.json {
         output::print_json(&json!({ "queue": queue.name(), "messages": told }))?;
     } else {

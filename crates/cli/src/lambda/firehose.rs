@@ -1,5 +1,6 @@
 //! The transformation of a stream, by the contract of the job that will read what it delivers.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use lakegate_contract::{Error, Result};
@@ -24,18 +25,20 @@ impl Transformations {
                 self.0.get_or_init(|| made)
             }
         };
-        let (mut failed, mut first) = (0usize, None);
-        let answer = request.answer(|data| match transformation.record(data) {
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        let (answer, refused) = request.answer(|data| match transformation.record(data) {
             Ok(event) => FirehoseVerdict::Ok { data: event.data, keys: event.keys },
             Err(reason) => {
-                failed += 1;
-                first.get_or_insert(reason);
+                *reasons.entry(reason).or_default() += 1;
                 FirehoseVerdict::Failed
             }
         });
+        reasons.extend([("not base64", refused.not_base64), ("the answer has no room for them", refused.without_room)]);
+        reasons.retain(|_, count| *count > 0);
+        let failed: usize = reasons.values().sum();
         metrics::of_batch(job, request.records.len(), failed);
-        if let Some(reason) = first {
-            tracing::warn!(job, records = request.records.len(), failed, reason, "records could not be cut");
+        for (reason, count) in reasons {
+            tracing::warn!(job, records = request.records.len(), failed = count, reason, "records could not be cut");
         }
         Ok(answer)
     }
@@ -66,7 +69,10 @@ fn named<'a>(project: &'a Project, name: &str) -> Result<&'a JobFile> {
     found.ok_or_else(|| {
         Error::usage(format!("`{name}` is no job that reads JSON events"))
             .at("[lambda] transform in lakegate.toml")
-            .expected(format!("one of {}", names().collect::<Vec<_>>().join(", ")))
+            .expected(match names().next() {
+                None => "a job with kind = \"clicks\" and format = \"json\", of which there is none".to_owned(),
+                Some(_) => format!("one of {}", names().collect::<Vec<_>>().join(", ")),
+            })
             .suggesting(name, names())
     })
 }

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::firehose::Transformations;
 use super::metrics::Metrics;
-use super::uploads::{Group, Refusal, serve_uploads, tell_all};
+use super::uploads::{Group, Refusal, plain_alarm, serve_uploads, tell_all};
 use super::{Invocation, queue, watch};
 use crate::arguments::GlobalArguments;
 use crate::commands::run::most_telling_class;
@@ -67,6 +67,7 @@ impl Function {
 /// Services are made anew for each invocation: passwords and roles change while an environment lives.
 async fn runner<'a>(project: &'a Project, trigger: Trigger, invocation: &Invocation) -> Result<Runner<'a>> {
     let mut runner = Runner::new(project, Arc::new(Metrics)).await?;
+    runner.refuse_local_lake()?;
     runner.trigger = trigger;
     runner.occasion = Some(format!("invocation {}", invocation.id));
     runner.cancellation =
@@ -77,7 +78,16 @@ async fn runner<'a>(project: &'a Project, trigger: Trigger, invocation: &Invocat
 async fn run(mut runner: Runner<'_>, request: &RunRequest) -> Result<Value> {
     runner.force = request.force;
     let selection = if request.resume { Selection::Resume } else { Selection::Jobs(&request.jobs) };
-    let finished = runner.workflow(selection).await?;
+    let finished = match runner.workflow(selection).await {
+        Ok(finished) => finished,
+        Err(error) => {
+            // No job has begun that could tell of it.
+            let alarm = plain_alarm(&runner, "workflow", error.to_string(), error.advice().map(str::to_owned));
+            let occasion = runner.occasion.clone().unwrap_or_default();
+            runner.tell(&alarm, &occasion).await;
+            return Err(error);
+        }
+    };
     let summary = json!({ "jobs": finished.iter().map(summary).collect::<Vec<_>>() });
     match together(finished) {
         None => Ok(summary),
@@ -92,7 +102,8 @@ fn together(finished: Vec<Finished>) -> Option<Error> {
     let lasting = failed.iter().any(|(_, error)| !error.retryable());
     let told: Vec<String> = failed.iter().map(|(job, error)| format!("{job}: {error}")).collect();
     let class = most_telling_class(failed.iter().map(|(_, error)| error.class()))?;
-    let error = Error::new(class, told.join("; ")).at("the workflow");
+    let help = failed.iter().find_map(|(_, error)| error.advice().map(str::to_owned));
+    let error = help.into_iter().fold(Error::new(class, told.join("; ")).at("the workflow"), Error::help);
     Some(if lasting { error.lasting() } else { error })
 }
 

@@ -105,16 +105,7 @@ impl Refusal {
         if let Some((job, finished)) = &self.of {
             return runner.tell_of(job, finished, occasion).await;
         }
-        let alarm = Alarm {
-            kind: AlarmKind::Failed,
-            project: runner.project.title(),
-            job: "uploads".to_owned(),
-            run: None,
-            summary: self.reason.clone(),
-            facts: Vec::new(),
-            rules: Vec::new(),
-            help: self.help.clone(),
-        };
+        let alarm = plain_alarm(runner, "uploads", self.reason.clone(), self.help.clone());
         // Several objects of one message may have no job, each for a reason of its own.
         runner.tell(&alarm, &format!("{occasion}: {}", self.reason)).await;
     }
@@ -122,6 +113,20 @@ impl Refusal {
     /// Whether both are about one and the same run.
     fn is_of_run(&self, other: &Refusal) -> bool {
         matches!((&self.of, &other.of), (Some((_, one)), Some((_, another))) if Arc::ptr_eq(one, another))
+    }
+}
+
+/// An alarm that something failed for which there is no run.
+pub fn plain_alarm(runner: &Runner<'_>, what: &str, summary: String, help: Option<String>) -> Alarm {
+    Alarm {
+        kind: AlarmKind::Failed,
+        project: runner.project.title(),
+        job: what.to_owned(),
+        run: None,
+        summary,
+        facts: Vec::new(),
+        rules: Vec::new(),
+        help,
     }
 }
 
@@ -193,7 +198,10 @@ fn unread(patterns: &[(JobName, String)], name: &str) -> Option<Error> {
     if name.ends_with('/') {
         return None;
     }
-    let near = patterns.iter().find(|(_, pattern)| is_beside(pattern, name));
+    let ending = |text: &str| text.rsplit_once('.').map(|(_, ending)| ending.to_owned());
+    let beside: Vec<_> = patterns.iter().filter(|(_, pattern)| is_beside(pattern, name)).collect();
+    let alike = beside.iter().find(|(_, pattern)| ending(pattern) == ending(name));
+    let near = alike.or(beside.first());
     let bucket = |text: &str| text.split('/').nth(2).map(str::to_owned);
     let known = patterns.iter().any(|(_, pattern)| bucket(pattern) == bucket(name));
     let error = match near {

@@ -30,6 +30,7 @@ pub async fn freshness(runner: &Runner<'_>) -> Result<Value> {
 
 /// A job of Glue's has ended: with a failure, or after too long a time.
 pub async fn glue_job(runner: &Runner<'_>, event: &GlueJobEvent) -> Result<Value> {
+    let Some(has_failed) = event.failed() else { return Ok(json!({ "told": "nothing" })) };
     let occasion = format!("Glue {}", event.job_run_id);
     // Ours tell of themselves, with more to say.
     if was_told(&runner.services.lake, &occasion).await.unwrap_or(false) {
@@ -38,7 +39,7 @@ pub async fn glue_job(runner: &Runner<'_>, event: &GlueJobEvent) -> Result<Value
     let runs = GlueRuns::new(&runner.services.aws).await?;
     let run = runs.run(&event.job_name, &event.job_run_id).await;
     let took = run.as_ref().ok().map(|run| run.took);
-    let alarm = match event.failed() {
+    let alarm = match has_failed {
         true => Some(failed(runner, event, took)),
         false => slow(runner, event, &run?, &runs).await,
     };

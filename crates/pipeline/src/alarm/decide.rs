@@ -55,10 +55,9 @@ pub fn alarm_of(
 
 fn of_error(job: &JobDefinition, error: &Error) -> (AlarmKind, String) {
     match error.class() {
-        Class::GateClosed => (
-            AlarmKind::GateClosed,
-            format!("{}: the gate stayed closed; the version published before is untouched", job.name),
-        ),
+        Class::GateClosed => {
+            (AlarmKind::GateClosed, format!("{}: the gate stayed closed; nothing was published", job.name))
+        }
         Class::CatalogLagging => (AlarmKind::CatalogLagging, format!("{}: {}", job.name, error.found())),
         _ => (AlarmKind::Failed, format!("{} failed: {error}", job.name)),
     }

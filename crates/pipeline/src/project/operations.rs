@@ -80,7 +80,18 @@ pub(super) fn check(inputs: Inputs, alarms: Alarms, lambda: Lambda) -> Result<Op
             .expected("a folder, or s3://bucket/prefix"));
     }
     references::check(alarms.slack.as_deref().unwrap_or_default()).map_err(|e| e.within("[alarms] slack"))?;
-    if let Some(topic) = alarms.sns.as_deref().filter(|topic| !topic.contains("${")) {
+    let address =
+        |text: &str| text.contains("${") || text.starts_with("https://") || text.starts_with("http://127.0.0.1:");
+    if alarms.slack.as_deref().is_some_and(|webhook| !webhook.is_empty() && !address(webhook)) {
+        return Err(Error::usage("[alarms] slack is no address of an incoming webhook").expected(
+            "https://hooks.slack.com/services/…, best as a secret: \"${secretsmanager:shop/slack#webhook}\"",
+        ));
+    }
+    if let Some(url) = lambda.dead_letters.as_deref().filter(|url| !url.is_empty() && !address(url)) {
+        return Err(Error::usage(format!("[lambda] dead_letters = \"{url}\" is no URL of a queue"))
+            .expected("https://sqs.ap-northeast-2.amazonaws.com/123456789012/shop-dead-letters"));
+    }
+    if let Some(topic) = alarms.sns.as_deref().filter(|topic| !topic.is_empty() && !topic.contains("${")) {
         check_topic(topic)?;
     }
     let glue_limits = alarms

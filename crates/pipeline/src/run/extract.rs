@@ -148,7 +148,8 @@ impl Attempt<'_> {
             };
             return Err(self
                 .closed(format!("{bad} of {} rows are bad: {}", bad + self.record.rows_out, worst(totals)))
-                .expected(format!("no more than {limit} allows")));
+                .expected(format!("no more than {limit} allows"))
+                .help("see the refused rows in the quarantine of the run; correct the source, the rules, or [gate] of the job"));
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ fn a_closed_gate_is_told_once_however_often_lambda_tries() {
         assert_eq!(kind, "Lakegate.GateClosed");
     }
     let told = cloud.slack();
-    assert_eq!(summaries(&told), ["entries: the gate stayed closed; the version published before is untouched"]);
+    assert_eq!(summaries(&told), ["entries: the gate stayed closed; nothing was published"]);
     let text = told[0].to_string();
     assert!(text.contains("gate closed") && text.contains("1000000") && text.contains("ledger (test)"), "{text}");
     assert_eq!(cloud.peek(&queue).len(), 1);
