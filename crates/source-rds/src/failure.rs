@@ -18,7 +18,10 @@ pub(crate) fn postgres(error: &tokio_postgres::Error, place: &str) -> Error {
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => Error::usage(
             "the user may not read the table or one of its columns",
         )
-        .help("grant it: GRANT SELECT (column, …) ON table TO user; columns that the contract drops need no grant"),
+        .help(
+            "grant it: GRANT SELECT (column, …) ON table TO user; columns that the contract drops need no grant, and a table that \
+             is read in several parts needs ctid as well (or splits = 1 in the job)",
+        ),
         Some(code) if *code == SqlState::UNDEFINED_OBJECT => {
             Error::unavailable("the snapshot of the run is gone").help("run the job again: it will take a new one")
         }
@@ -29,27 +32,40 @@ pub(crate) fn postgres(error: &tokio_postgres::Error, place: &str) -> Error {
         .help("https://www.postgresql.org/docs/current/errcodes-appendix.html says what the code means; look at the table or view"),
         Some(code) => Error::unavailable(format!("the database reports SQLSTATE {}", code.code())),
         None if error.is_closed() => Error::unavailable("the connection was closed"),
-        None => Error::unavailable(format!("the connection failed: {}", cause_of(error))),
+        None => match cause_of(error) {
+            Cause::Certificate => Error::usage("the connection failed: the server's certificate is not trusted by this machine").help(
+                "give this machine the authority that has signed it: a PEM file in the folder that SSL_CERT_DIR names, or SSL_CERT_FILE; \
+                 RDS has authorities of its own",
+            ),
+            Cause::Other(text) => Error::unavailable(format!("the connection failed: {text}")),
+        },
     };
     out.at(place)
 }
 
-fn cause_of(error: &tokio_postgres::Error) -> String {
+/// Why there is no connection.
+enum Cause {
+    /// Another try meets the same certificate.
+    Certificate,
+    Other(String),
+}
+
+fn cause_of(error: &tokio_postgres::Error) -> Cause {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         let text = inner.to_string();
         if text.contains("certificate") || text.contains("UnknownIssuer") {
-            return "the server's certificate is not trusted by this machine".to_owned();
+            return Cause::Certificate;
         }
         if text.contains("server does not support TLS") {
-            return "the server does not offer TLS, which sslmode=require asks for".to_owned();
+            return Cause::Other("the server does not offer TLS, which sslmode=require asks for".to_owned());
         }
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return io.kind().to_string();
+            return Cause::Other(io.kind().to_string());
         }
         cause = inner.source();
     }
-    "protocol error".to_owned()
+    Cause::Other("protocol error".to_owned())
 }
 
 /// An error of SQLite.
