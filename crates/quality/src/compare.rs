@@ -289,7 +289,19 @@ impl TextTest {
 /// # Errors
 /// When the `regex` crate, which matches in linear time, does not know the pattern's syntax.
 pub(crate) fn full_match(pattern: &str) -> Result<Regex> {
-    regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(MAX_REGEX).build().map_err(|_| {
+    compiled(&format!("^(?:{pattern})$"), pattern)
+}
+
+/// A pattern that must match somewhere.
+///
+/// # Errors
+/// As [`full_match`].
+pub(crate) fn search_pattern(pattern: &str) -> Result<Regex> {
+    compiled(pattern, pattern)
+}
+
+fn compiled(regex: &str, pattern: &str) -> Result<Regex> {
+    regex::RegexBuilder::new(regex).size_limit(MAX_REGEX).build().map_err(|_| {
         let error = Error::usage(format!("the regular expression \"{pattern}\" cannot be used"));
         if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|s| pattern.contains(s)) {
             return error.help("look-around is not supported: rewrite the rule without it, for example as two rules");

@@ -13,7 +13,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_contract::{Class, Error, Result};
 
 use crate::ast::{Leaf, Node, Rule, Ruleset};
-use crate::compare::number_holds;
+use crate::compare::{number_holds, search_pattern};
 use crate::condition::{Condition, NumberCondition};
 use crate::keys::{self, KeyCounter, KeyCounts};
 use crate::measure::{Gauge, Reading, as_double};
@@ -150,6 +150,15 @@ impl DatasetRules {
             "RowCount" => Ok(number(leaf, "Dataset.*.RowCount", as_double(reading.rows))),
             "Mean" => Ok(optional(leaf, "Mean", reading.mean())),
             "Sum" => Ok(optional(leaf, "Sum", reading.sum())),
+            "StandardDeviation" => Ok(optional(leaf, "StandardDeviation", reading.moments.deviation())),
+            "Variance" => Ok(optional(leaf, "Variance", reading.moments.variance())),
+            "ColumnCorrelation" => Ok(correlation(leaf, reading.pair.correlation())),
+            "ColumnNamesMatchPattern" => self.names_match(leaf),
+            "Entropy" => entropy(leaf, context).await.map(|entropy| optional(leaf, "Entropy", entropy)),
+            "UniqueValueRatio" | "DistinctValuesCount" => {
+                let counts = measured.keys.get(&index).ok_or_else(|| Error::bug("the keys were not counted"));
+                counts.map(|counts| distinct(leaf, counts))
+            }
             "Completeness" => Ok(optional(leaf, "Completeness", reading.ratio())),
             "IsComplete" => Ok(complete(leaf, reading)),
             "ColumnValues" => Ok(compliance(leaf, "ColumnValues.Compliance", reading)),
@@ -170,6 +179,16 @@ impl DatasetRules {
         let metric = (format!("Dataset.{}.ColumnExists", leaf.column()), f64::from(u8::from(exists)));
         let message = (!exists).then(|| "there is no such column".to_owned());
         finding(exists, [metric], message)
+    }
+
+    /// Every column's name must contain a match.
+    fn names_match(&self, leaf: &Leaf) -> Result<Finding> {
+        let pattern = search_pattern(leaf.column())?;
+        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let others: Vec<&str> = names.iter().copied().filter(|name| !pattern.is_match(name)).collect();
+        let ratio = 1.0 - as_double(others.len() as u64) / as_double(names.len().max(1) as u64);
+        let message = format!("columns that do not match: {}", others.join(", "));
+        Ok(finding(others.is_empty(), [("Dataset.*.ColumnNamesPatternMatchRatio".to_owned(), ratio)], Some(message)))
     }
 
     /// Values that occur once over rows, rows whose columns are all NULL left out.
@@ -385,6 +404,36 @@ fn unreadable(error: DataFusionError) -> Error {
     }
 }
 
+/// Shannon's entropy of a column's values in nats, NULL left out: ln n − Σ c ln c / n over the counts c of the values. `None` when
+/// there is no value.
+async fn entropy(leaf: &Leaf, context: &SessionContext) -> Result<Option<f64>> {
+    use datafusion::functions_aggregate::expr_fn::count;
+    use datafusion::logical_expr::lit;
+    let mut frame = context.table("primary").await.map_err(unreadable)?;
+    if let Some(text) = &leaf.filter {
+        custom_sql::refuse_monsters(text)?;
+        let predicate = context.state().create_logical_expr(text, frame.schema()).map_err(unreadable)?;
+        frame = frame.filter(predicate).map_err(unreadable)?;
+    }
+    let column = ident(leaf.column());
+    let grouped = frame
+        .filter(column.clone().is_not_null())
+        .and_then(|kept| kept.aggregate(vec![column], vec![count(lit(1)).alias("occurrences")]))
+        .and_then(|grouped| grouped.select(vec![ident("occurrences")]))
+        .map_err(unreadable)?;
+    let mut stream = grouped.execute_stream().await.map_err(unreadable)?;
+    let (mut rows, mut weighted) = (0.0, 0.0);
+    while let Some(batch) = stream.try_next().await.map_err(unreadable)? {
+        for occurrences in batch.column(0).as_primitive::<Int64Type>().iter().flatten() {
+            let occurrences = as_double(u64::try_from(occurrences).unwrap_or_default());
+            rows += occurrences;
+            weighted += occurrences * occurrences.ln();
+        }
+    }
+    // One value alone: what is left is rounding.
+    Ok((rows > 0.0).then(|| (f64::ln(rows) - weighted / rows).max(0.0)))
+}
+
 /// How many rows have their key in the reference, without holding either side in memory.
 fn grouped_match(own: &[String], theirs: &[String], reference: &str) -> String {
     let renamed = |columns: &[String]| {
@@ -436,6 +485,24 @@ fn optional(leaf: &Leaf, name: &str, value: Option<f64>) -> Finding {
         Some(value) => number(leaf, &format!("Column.{}.{name}", leaf.column()), value),
         None => finding(false, [], Some("there is no value to measure".to_owned())),
     }
+}
+
+fn correlation(leaf: &Leaf, value: Option<f64>) -> Finding {
+    match value {
+        Some(value) => number(leaf, &metric_of(&leaf.parameters, "ColumnCorrelation"), value),
+        None => finding(false, [], Some("there is no row with both values".to_owned())),
+    }
+}
+
+/// Of the different values, NULL left out: how many occur once; or how many there are, where NULL counts as one, as in the open
+/// engine, whose histogram has a place for it.
+fn distinct(leaf: &Leaf, counts: &KeyCounts) -> Finding {
+    if leaf.name() == "DistinctValuesCount" {
+        let null = u64::from(counts.nulls.first().is_some_and(|nulls| *nulls > 0));
+        return optional(leaf, "DistinctValuesCount", Some(as_double(counts.distinct + null)));
+    }
+    let ratio = (counts.distinct > 0).then(|| as_double(counts.once) / as_double(counts.distinct));
+    optional(leaf, "UniqueValueRatio", ratio)
 }
 
 fn complete(leaf: &Leaf, reading: &Reading) -> Finding {

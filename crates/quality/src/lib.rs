@@ -21,6 +21,7 @@ mod dataset;
 mod keys;
 mod lexer;
 mod measure;
+mod moments;
 mod outcome;
 mod parser;
 mod print;

@@ -1,12 +1,13 @@
 //! What is measured in the one pass over a dataset, rule by rule.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch};
 use arrow::compute::{and, cast, filter, is_not_null};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, Schema};
 use lakegate_contract::{Error, Result};
 
 use crate::ast::Leaf;
 use crate::keys::KeyCounter;
+use crate::moments::{Moments, Pair};
 use crate::row::{Compiler, Filter, RowLeaf, is_row_leaf};
 
 /// How a rule is measured in the pass.
@@ -19,6 +20,10 @@ pub(crate) enum Gauge {
     NotNull(usize, Option<Filter>),
     /// Sum and count of the values.
     Sum(usize, Option<Filter>),
+    /// Mean of the values and distance from it.
+    Moments(usize, Option<Filter>),
+    /// The same of two columns together.
+    Pair(usize, usize, Option<Filter>),
     /// Keys of these columns, counted by a [`KeyCounter`].
     Keys(Vec<usize>, Option<Filter>),
 }
@@ -36,6 +41,8 @@ pub(crate) struct Reading {
     floating: f64,
     scale: i8,
     overflowed: bool,
+    pub(crate) moments: Moments,
+    pub(crate) pair: Pair,
 }
 
 impl Reading {
@@ -69,6 +76,8 @@ impl Reading {
         self.scale = self.scale.max(other.scale);
         self.add_whole(other.whole);
         self.overflowed |= other.overflowed;
+        self.moments.merge(&other.moments);
+        self.pair.merge(&other.pair);
     }
 
     fn add_whole(&mut self, value: i128) {
@@ -94,7 +103,15 @@ impl Gauge {
             "RowCount" => Gauge::Rows(compiler.filter(leaf)?),
             "Completeness" => Gauge::NotNull(compiler.column(leaf.column())?, compiler.filter(leaf)?),
             "Mean" | "Sum" => Gauge::Sum(compiler.numeric_column(leaf.column())?, compiler.filter(leaf)?),
-            "Uniqueness" | "IsUnique" | "IsPrimaryKey" => {
+            "StandardDeviation" | "Variance" => {
+                Gauge::Moments(compiler.numeric_column(leaf.column())?, compiler.filter(leaf)?)
+            }
+            "ColumnCorrelation" => {
+                let second = leaf.parameters.get(1).map(String::as_str).unwrap_or_default();
+                let columns = (compiler.numeric_column(leaf.column())?, compiler.numeric_column(second)?);
+                Gauge::Pair(columns.0, columns.1, compiler.filter(leaf)?)
+            }
+            "Uniqueness" | "IsUnique" | "IsPrimaryKey" | "UniqueValueRatio" | "DistinctValuesCount" => {
                 let columns = leaf.parameters.iter().map(|c| compiler.column(c)).collect::<Result<_>>()?;
                 Gauge::Keys(columns, compiler.filter(leaf)?)
             }
@@ -121,6 +138,15 @@ impl Gauge {
                     Some(kept) => sum(reading, &filter(values, &kept).map_err(kernel)?)?,
                     None => sum(reading, values)?,
                 }
+            }
+            Gauge::Moments(index, where_) => {
+                let kept = kept(where_.as_ref(), batch)?;
+                reading.moments.add(&doubles(batch, *index, kept.as_ref())?);
+            }
+            Gauge::Pair(left, right, where_) => {
+                let kept = kept(where_.as_ref(), batch)?;
+                let (left, right) = (doubles(batch, *left, kept.as_ref())?, doubles(batch, *right, kept.as_ref())?);
+                reading.pair.add(&left, &right);
             }
             Gauge::Keys(..) => {}
         }
@@ -186,6 +212,16 @@ fn sum(reading: &mut Reading, values: &ArrayRef) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The values of a column that are kept, as doubles.
+fn doubles(batch: &RecordBatch, index: usize, kept: Option<&BooleanArray>) -> Result<Float64Array> {
+    let values = column(batch, index)?;
+    let values = match kept {
+        Some(kept) => filter(values, kept).map_err(kernel)?,
+        None => ArrayRef::clone(values),
+    };
+    Ok(cast(&values, &DataType::Float64).map_err(kernel)?.as_primitive::<Float64Type>().clone())
 }
 
 fn kernel(error: arrow::error::ArrowError) -> Error {

@@ -58,6 +58,27 @@ async fn each_rule_holds_or_not_as_worked_out_by_hand() {
         ("RowCount in [4, 5]", true),
         ("ColumnCount = 6", true),
         ("ColumnExists \"id\"", true),
+        ("ColumnNamesMatchPattern \"[a-z]\"", true), // searched for, not the whole name
+        ("ColumnNamesMatchPattern \"^.{3,}$\"", false), // `id` has two letters
+        ("DistinctValuesCount \"id\" = 4", true),    // 1, 2, 3, 5
+        ("DistinctValuesCount \"ref\" = 4", true),   // 1, 2, 9 and NULL
+        ("DistinctValuesCount \"ref\" = 3 where \"ref is not null\"", true),
+        ("UniqueValueRatio \"id\" = 0.75", true), // 1, 2, 5 of 1, 2, 3, 5
+        ("UniqueValueRatio \"ref\" between 0.66 and 0.67", true), // 2, 9 of 1, 2, 9
+        ("UniqueValueRatio \"id\" = 1 where \"id < 3\"", true),
+        // Of 1, 1, 2, 9 half are 1: ln 2 / 2 + 2 · ln 4 / 4 = 1.5 ln 2 = 1.0397
+        ("Entropy \"ref\" between 1.0397 and 1.0398", true),
+        ("Entropy \"id\" = 0 where \"id = 3\"", true),
+        ("Entropy \"ref\" >= 0 where \"id > 9\"", false), // no value
+        // 1, 2, 3, 3, 5: mean 2.8, squares 3.24 + 0.64 + 0.04 + 0.04 + 4.84 = 8.8, by 5
+        ("Variance \"id\" between 1.7599 and 1.7601", true),
+        ("StandardDeviation \"id\" between 1.3266 and 1.3267", true),
+        ("StandardDeviation \"id\" = 0 where \"id = 3\"", true),
+        ("StandardDeviation \"score\" > 0", false), // NaN
+        // Rows 1, 2, 4, 5: id 1, 2, 3, 5 (mean 2.75), ref 1, 2, 9, 1 (mean 3.25): products 1.25, squares 8.75 and 44.75
+        ("ColumnCorrelation \"id\" \"ref\" between 0.0631 and 0.0632", true),
+        ("ColumnCorrelation \"id\" \"id\" > 0.9999", true),
+        ("ColumnCorrelation \"id\" \"ref\" > 0 where \"id = 3\"", false), // one row does not vary
         ("ColumnExists \"nope\"", false),
         ("IsComplete \"id\"", true),
         ("IsComplete \"status\"", false),
@@ -208,7 +229,7 @@ fn mistakes_are_placed_and_answered() {
 
 #[test]
 fn checking_finds_every_problem() {
-    let text = "Rules = [\n IsComplete \"stauts\",\n Entropy \"id\" > 1,\n ColumnValues \"status\" matches \"(?=a)\",\n Sum \"status\" > 1,\n \
+    let text = "Rules = [\n IsComplete \"stauts\",\n Range \"id\" > 1,\n ColumnValues \"status\" matches \"(?=a)\",\n Sum \"status\" > 1,\n \
         ReferentialIntegrity \"ref\" \"user.id\" = 1,\n RowCount > last(),\n RowCount > 0 where \"nope > 1\" ]";
     let references = BTreeMap::from([("users".to_owned(), references().schema())]);
     let problems = check(&parse(text, "r").unwrap(), &data().schema(), Some(&references));
