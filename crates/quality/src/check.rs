@@ -9,7 +9,7 @@ use datafusion::prelude::SessionContext;
 use lakegate_contract::Error;
 
 use crate::ast::{GATE_LABEL, Leaf, Ruleset, WARN};
-use crate::compare::{full_match, is_dated, refuse_dynamic};
+use crate::compare::{full_match, is_dated, refuse_dynamic, search_pattern};
 use crate::condition::Condition;
 use crate::custom_sql::refuse_monsters;
 use crate::lexer::place;
@@ -80,6 +80,15 @@ fn problems_of(
     if problems.is_empty() && leaf.filter.is_some() {
         problems.extend(compiler.filter(leaf).err());
     }
+    if let ("ColumnCorrelation", Some(second)) = (leaf.name(), leaf.parameters.get(1)) {
+        let found = schema.field_with_name(second).ok().map(|field| field.data_type()).filter(|t| !t.is_numeric());
+        problems.extend(
+            found.map(|t| Error::usage(format!("column `{second}` is of type {t}, and the rule compares numbers"))),
+        );
+    }
+    if leaf.name() == "ColumnNamesMatchPattern" {
+        problems.extend(search_pattern(leaf.column()).err());
+    }
     if leaf.name() == "CustomSql" {
         problems.extend(refuse_monsters(leaf.column()).err());
     }
@@ -102,11 +111,15 @@ fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
             mismatch("numbers", t)
         }
         (Some(Condition::Date(_)), Some(t)) if !is_dated(t) => mismatch("dates", t),
-        (_, Some(t)) if matches!(leaf.name(), "Mean" | "Sum") && !t.is_numeric() => mismatch("numbers", t),
+        (_, Some(t)) if measures_numbers(leaf) && !t.is_numeric() => mismatch("numbers", t),
         (_, Some(t)) if leaf.name() == "ColumnLength" && !is_text(t) => mismatch("lengths of texts", t),
         _ => None,
     };
     own.or(threshold)
+}
+
+fn measures_numbers(leaf: &Leaf) -> bool {
+    matches!(leaf.name(), "Mean" | "Sum" | "StandardDeviation" | "Variance" | "ColumnCorrelation")
 }
 
 fn is_text(data_type: &DataType) -> bool {

@@ -228,6 +228,23 @@ fn mistakes_are_placed_and_answered() {
 }
 
 #[test]
+fn statistics_of_what_is_no_number_are_found_before_the_data_is_read() {
+    for rule in [
+        "StandardDeviation \"status\" > 0",
+        "Variance \"day\" > 0",
+        "ColumnCorrelation \"status\" \"id\" > 0",
+        "ColumnCorrelation \"id\" \"status\" > 0",
+        "ColumnCorrelation \"id\" \"nope\" > 0",
+        "ColumnNamesMatchPattern \"(\"",
+    ] {
+        let ruleset = parse(&format!("Rules = [ {rule} ]"), "r").unwrap();
+        assert_eq!(check(&ruleset, &data().schema(), None).len(), 1, "{rule}");
+    }
+    let good = parse("Rules = [ Entropy \"status\" > 0, ColumnCorrelation \"id\" \"amount\" > 0 ]", "r").unwrap();
+    assert!(check(&good, &data().schema(), None).is_empty());
+}
+
+#[test]
 fn checking_finds_every_problem() {
     let text = "Rules = [\n IsComplete \"stauts\",\n Range \"id\" > 1,\n ColumnValues \"status\" matches \"(?=a)\",\n Sum \"status\" > 1,\n \
         ReferentialIntegrity \"ref\" \"user.id\" = 1,\n RowCount > last(),\n RowCount > 0 where \"nope > 1\" ]";
