@@ -18,6 +18,7 @@ mod compare;
 mod condition;
 mod custom_sql;
 mod dataset;
+mod finding;
 mod keys;
 mod lexer;
 mod measure;
@@ -25,6 +26,7 @@ mod moments;
 mod outcome;
 mod parser;
 mod print;
+mod queries;
 mod row;
 mod rule_type;
 

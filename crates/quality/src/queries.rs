@@ -1,0 +1,193 @@
+//! Rules that take a query of their own.
+
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
+use datafusion::error::DataFusionError;
+use datafusion::prelude::{SessionContext, ident};
+use futures::TryStreamExt as _;
+use lakegate_contract::{Class, Error, Result};
+
+use crate::ast::Leaf;
+use crate::custom_sql;
+use crate::finding::{Finding, finding, number, thresholded};
+use crate::measure::as_double;
+use crate::row::Compiler;
+
+/// Rows whose key stands in the reference over rows. NULL in a key never matches.
+pub(crate) async fn referential_integrity(leaf: &Leaf, context: &SessionContext) -> Result<Finding> {
+    let own = leaf.columns();
+    let (alias, theirs) = leaf.reference().ok_or_else(|| {
+        Error::usage("the second parameter names no dataset").expected("\"alias.column\" or \"alias.{a,b}\"")
+    })?;
+    if own.len() != theirs.len() {
+        return Err(Error::usage("the two sides have different numbers of columns"));
+    }
+    let matched = own
+        .iter()
+        .zip(&theirs)
+        .map(|(a, b)| format!("p.{} = r.{}", quoted(a), quoted(b)))
+        .collect::<Vec<_>>()
+        .join(" AND ");
+    let (listed, reference) = (theirs.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", "), quoted(&alias));
+    let matching = format!(
+        "SELECT count(*) FROM \"primary\" p LEFT SEMI JOIN (SELECT DISTINCT {listed} FROM {reference}) r ON {matched}"
+    );
+    let hits = match counts(context, &matching).await {
+        // The join holds the reference in memory; grouping both sides together can spill.
+        Err(error) if error.class() == Class::Unavailable => {
+            counts(context, &grouped_match(&own, &theirs, &reference)).await?
+        }
+        other => other?,
+    };
+    let rows = counts(context, "SELECT count(*) FROM \"primary\"").await?;
+    let ([Some(hits)], [Some(rows)]) = (hits.as_slice(), rows.as_slice()) else {
+        return Err(Error::bug("a count is missing"));
+    };
+    if *rows == 0 {
+        return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
+    }
+    let ratio = as_double(*hits) / as_double(*rows);
+    Ok(number(leaf, &format!("Column.{alias}.ReferentialIntegrity"), ratio))
+}
+
+/// How many rows have their key in the reference, without holding either side in memory.
+fn grouped_match(own: &[String], theirs: &[String], reference: &str) -> String {
+    let renamed = |columns: &[String]| {
+        columns.iter().enumerate().map(|(i, c)| format!("{} AS k{i}", quoted(c))).collect::<Vec<_>>().join(", ")
+    };
+    let present = theirs.iter().map(|c| format!("{} IS NOT NULL", quoted(c))).collect::<Vec<_>>().join(" AND ");
+    let keys = (0..own.len()).map(|i| format!("k{i}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "SELECT CAST(sum(CASE WHEN theirs > 0 THEN own ELSE 0 END) AS bigint) FROM \
+         (SELECT {keys}, sum(o) AS own, max(t) AS theirs FROM \
+           (SELECT {}, 1 AS o, 0 AS t FROM \"primary\" UNION ALL SELECT {}, 0 AS o, 1 AS t FROM {reference} WHERE {present}) \
+          GROUP BY {keys})",
+        renamed(own),
+        renamed(theirs)
+    )
+}
+
+/// What a statement gives: a number, or without a condition the rows that pass.
+pub(crate) async fn custom_sql(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
+    let frame = custom_sql::plan(context, leaf.column()).await?;
+    if leaf.condition.is_some() {
+        let batches = frame.collect().await.map_err(unreadable)?;
+        let rows: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
+        let value = batches.iter().find(|b| b.num_rows() == 1 && b.num_columns() == 1);
+        let (1, Some(batch)) = (rows, value) else {
+            return Err(Error::usage(format!("the SQL gave {rows} rows")).expected("one row with one number"));
+        };
+        let found = batch.column(0).data_type();
+        if !found.is_numeric() && !matches!(found, DataType::Boolean | DataType::Null) {
+            return Err(Error::usage(format!("the SQL's result is of type {found}")).expected("a number"));
+        }
+        let column = arrow::compute::cast(batch.column(0), &DataType::Float64)
+            .map_err(|_| Error::usage("the SQL's result is not a number"))?;
+        let value = column.as_primitive::<Float64Type>().iter().next().flatten();
+        return Ok(match value {
+            Some(value) => number(leaf, "Dataset.*.CustomSQL", value),
+            None => finding(false, [], Some("the SQL's result is NULL".to_owned())),
+        });
+    }
+    custom_sql_rows(leaf, schema, frame, context).await
+}
+
+/// Without a condition, the rows that the statement returns pass and the others fail.
+async fn custom_sql_rows(
+    leaf: &Leaf,
+    schema: &SchemaRef,
+    frame: datafusion::prelude::DataFrame,
+    context: &SessionContext,
+) -> Result<Finding> {
+    use datafusion::common::JoinType;
+    use datafusion::logical_expr::{Operator, binary_expr, ident};
+    let compiler = Compiler::new(SchemaRef::clone(schema));
+    let names: Vec<String> = frame.schema().fields().iter().map(|f| f.name().clone()).collect();
+    for name in &names {
+        compiler.column(name)?;
+    }
+    let renamed = frame
+        .select(names.iter().map(|n| ident(n.as_str()).alias(format!("returned {n}"))))
+        .and_then(datafusion::prelude::DataFrame::distinct)
+        .map_err(unreadable)?;
+    let same = names
+        .iter()
+        .map(|n| binary_expr(ident(n.as_str()), Operator::IsNotDistinctFrom, ident(format!("returned {n}"))));
+    let primary = context.table("primary").await.map_err(unreadable)?;
+    let rows = primary.clone().count().await.map_err(unreadable)? as u64;
+    let joined = primary.join_on(renamed, JoinType::LeftSemi, same).map_err(unreadable)?;
+    let hits = joined.count().await.map_err(unreadable)? as u64;
+    if rows == 0 {
+        return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
+    }
+    Ok(thresholded(leaf, "Dataset.*.CustomSQL.Compliance", as_double(hits) / as_double(rows), rows - hits))
+}
+
+/// Shannon's entropy of a column's values in nats, NULL left out: ln n − Σ c ln c / n over the counts c of the values. `None` when
+/// there is no value.
+pub(crate) async fn entropy(leaf: &Leaf, context: &SessionContext) -> Result<Option<f64>> {
+    use datafusion::functions_aggregate::expr_fn::count;
+    use datafusion::logical_expr::lit;
+    let mut frame = context.table("primary").await.map_err(unreadable)?;
+    if let Some(text) = &leaf.filter {
+        custom_sql::refuse_monsters(text)?;
+        let predicate = context.state().create_logical_expr(text, frame.schema()).map_err(unreadable)?;
+        frame = frame.filter(predicate).map_err(unreadable)?;
+    }
+    let column = ident(leaf.column());
+    let grouped = frame
+        .filter(column.clone().is_not_null())
+        .and_then(|kept| kept.aggregate(vec![column], vec![count(lit(1)).alias("occurrences")]))
+        .and_then(|grouped| grouped.select(vec![ident("occurrences")]))
+        .map_err(unreadable)?;
+    let mut stream = grouped.execute_stream().await.map_err(unreadable)?;
+    let (mut rows, mut weighted) = (0.0, 0.0);
+    while let Some(batch) = stream.try_next().await.map_err(unreadable)? {
+        for occurrences in batch.column(0).as_primitive::<Int64Type>().iter().flatten() {
+            let occurrences = as_double(u64::try_from(occurrences).unwrap_or_default());
+            rows += occurrences;
+            weighted += occurrences * occurrences.ln();
+        }
+    }
+    // One value alone: what is left is rounding.
+    Ok((rows > 0.0).then(|| (f64::ln(rows) - weighted / rows).max(0.0)))
+}
+
+/// The whole numbers of a query's one row.
+async fn counts(context: &SessionContext, sql: &str) -> Result<Vec<Option<u64>>> {
+    custom_sql::refuse_monsters(sql)?;
+    let frame = context.sql(sql).await.map_err(unreadable)?;
+    let batches: Vec<_> = frame.execute_stream().await.map_err(unreadable)?.try_collect().await.map_err(unreadable)?;
+    let row = batches.iter().find(|b| b.num_rows() == 1).ok_or_else(|| Error::bug("a count is missing"))?;
+    Ok(row
+        .columns()
+        .iter()
+        .map(|c| {
+            c.as_primitive_opt::<Int64Type>()
+                .and_then(|v| v.iter().next().flatten())
+                .and_then(|v| u64::try_from(v).ok())
+        })
+        .collect())
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A reader's message may quote what it could not read, a planner's does not.
+pub(crate) fn unreadable(error: DataFusionError) -> Error {
+    match error.find_root() {
+        DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::SQL(..) => {
+            Error::usage("the rule cannot be planned").caused_by(error.strip_backtrace())
+        }
+        DataFusionError::ResourcesExhausted(_) => {
+            Error::unavailable("judging the rules takes more memory than is allowed")
+                .help("raise memory_limit under [run] in lakegate.toml")
+        }
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {
+            Error::usage("the rule's expression fails on the data")
+                .help("`try_cast` gives NULL where `cast` fails, `nullif(x, 0)` guards a division")
+        }
+        _ => Error::bad_input("the data to judge cannot be read"),
+    }
+}
