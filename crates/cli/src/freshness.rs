@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lakegate_contract::{Error, Result};
+use lakegate_lake::record_name;
 use lakegate_pipeline::alarm::{Alarm, lagging_alarm, stale_alarm};
 use lakegate_pipeline::{JobDefinition, Project, stale_jobs};
 
@@ -58,7 +59,7 @@ async fn lag(
         return Ok(None);
     }
     if let Some(run) = tail.run.map(|info| info.run).filter(|run| now - run.began() < SHOWN_WITHIN) {
-        let name = format!("dt={}/{run}", run.began().date_naive());
+        let name = record_name(run.began().date_naive(), run);
         if services.lake.system_record("runs", &name).await?.is_none() {
             return Ok(None);
         }

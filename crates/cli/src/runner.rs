@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lakegate_contract::{Class, Error, JobName, Result};
-use lakegate_pipeline::alarm::{Alarm, AlarmChannel, alarm_of, deliver};
+use lakegate_pipeline::alarm::{Alarm, AlarmChannel, alarm_of, deliver, exceeded_limit};
 use lakegate_pipeline::{
     Cancellation, JobDefinition, JobReport, JobState, JobStatus, Outcome, Progress, Project, RunOptions, Trigger,
     WorkflowState, attempts, in_order, run_in_order, run_job, usual_duration,
@@ -77,6 +77,13 @@ pub enum Selection<'a> {
     Jobs(&'a [String]),
     /// What is left of the last workflow.
     Resume,
+}
+
+impl<'a> Selection<'a> {
+    /// What is left of the last workflow, or else the jobs that are named.
+    pub fn of(resume: bool, jobs: &'a [String]) -> Self {
+        if resume { Selection::Resume } else { Selection::Jobs(jobs) }
+    }
 }
 
 /// Runs jobs of a project.
@@ -254,8 +261,7 @@ impl<'a> Runner<'a> {
     async fn alarm(&self, job: &JobDefinition, finished: &Finished) -> Option<Alarm> {
         let (record, error) = (finished.report.as_ref().map(|r| &r.record), finished.error.as_ref());
         let by_hand = self.cancellation.is_by_hand() && error.is_some_and(|e| e.class() == Class::Interrupted);
-        let late = |limit: Duration| record.is_some_and(|r| Duration::from_millis(r.timings.total) > limit);
-        let slow = error.is_none() && job.max_duration.is_some_and(late);
+        let slow = error.is_none() && record.is_some_and(|record| exceeded_limit(job, record).is_some());
         if by_hand || (error.is_none() && !slow) {
             return None;
         }

@@ -39,6 +39,7 @@ pub use owner::check_account;
 pub use publish::{Published, published_meanwhile};
 pub use quarantine::{QuarantineSummary, QuarantineWriter, RejectedRecord};
 pub use run::{KilledRun, RunId, RunInfo};
+pub use system::record_name;
 pub use table::{Head, LiveFile, PublishedColumn};
 pub use tail::Tail;
 pub use vacuum::Vacuumed;

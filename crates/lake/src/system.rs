@@ -12,16 +12,18 @@ use crate::{Lake, RunId, failure};
 /// Records that are read at once.
 const AT_ONCE: usize = 8;
 
+/// The name of the record of a run that began on that day: `dt=2025-06-30/<run>`.
+pub fn record_name(date: NaiveDate, run: RunId) -> String {
+    format!("dt={date}/{run}")
+}
+
 impl Lake {
     /// Writes one record file: `system/<kind>/dt=<date>/<run>.json`, one JSON object a line.
     ///
     /// # Errors
     /// When it cannot be written.
     pub async fn append_system_record(&self, kind: &str, date: NaiveDate, run: RunId, lines: &[Value]) -> Result<()> {
-        let key = self.key(&format!("system/{kind}/dt={date}/{run}.json"))?;
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        self.store().put(&key, PutPayload::from(text)).await.map_err(|e| failure::store(&e, self.shown(&key)))?;
-        Ok(())
+        self.put_system_record(kind, &record_name(date, run), lines).await
     }
 
     /// Writes a record of that name, if there is none yet; says whether it was written. Of two writers only one is told so.
@@ -29,7 +31,7 @@ impl Lake {
     /// # Errors
     /// When it cannot be written.
     pub async fn claim_system_record(&self, kind: &str, name: &str, line: &Value) -> Result<bool> {
-        let key = self.key(&format!("system/{kind}/{name}.json"))?;
+        let key = self.system_key(kind, name)?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store().put_opts(&key, PutPayload::from(format!("{line}\n")), options).await {
             Ok(_) => Ok(true),
@@ -43,9 +45,8 @@ impl Lake {
     /// # Errors
     /// When it cannot be read.
     pub async fn system_record(&self, kind: &str, name: &str) -> Result<Option<Value>> {
-        let key = self.key(&format!("system/{kind}/{name}.json"))?;
-        let read = async { self.store().get(&key).await?.bytes().await };
-        match read.await {
+        let key = self.system_key(kind, name)?;
+        match self.bytes_of(&key).await {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failure::store(&error, self.shown(&key))),
@@ -57,9 +58,18 @@ impl Lake {
     /// # Errors
     /// When it cannot be written.
     pub async fn write_system_record(&self, kind: &str, name: &str, line: &Value) -> Result<()> {
-        let key = self.key(&format!("system/{kind}/{name}.json"))?;
-        let put = self.store().put(&key, PutPayload::from(format!("{line}\n"))).await;
+        self.put_system_record(kind, name, std::slice::from_ref(line)).await
+    }
+
+    async fn put_system_record(&self, kind: &str, name: &str, lines: &[Value]) -> Result<()> {
+        let key = self.system_key(kind, name)?;
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let put = self.store().put(&key, PutPayload::from(text)).await;
         put.map(drop).map_err(|e| failure::store(&e, self.shown(&key)))
+    }
+
+    fn system_key(&self, kind: &str, name: &str) -> Result<Path> {
+        self.key(&format!("system/{kind}/{name}.json"))
     }
 
     /// Removes a record that was claimed.
@@ -67,7 +77,7 @@ impl Lake {
     /// # Errors
     /// When it cannot be removed.
     pub async fn release_system_record(&self, kind: &str, name: &str) -> Result<()> {
-        let key = self.key(&format!("system/{kind}/{name}.json"))?;
+        let key = self.system_key(kind, name)?;
         self.store().delete(&key).await.map_err(|e| failure::store(&e, self.shown(&key)))
     }
 
@@ -114,8 +124,7 @@ impl Lake {
     }
 
     async fn records_of(&self, key: &Path) -> Result<Vec<Value>> {
-        let read = async { self.store().get(key).await?.bytes().await };
-        let bytes = read.await.map_err(|e| failure::store(&e, self.shown(key)))?;
+        let bytes = self.bytes_of(key).await.map_err(|e| failure::store(&e, self.shown(key)))?;
         let text =
             std::str::from_utf8(&bytes).map_err(|_| Error::bad_input("a record is not UTF-8").at(key.to_string()))?;
         Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())

@@ -170,7 +170,7 @@ impl Inputs {
         let folder = fixed_folder(keys);
         let parts: Vec<&str> = keys.split('/').filter(|p| !p.is_empty()).collect();
         let mut found: Vec<InputFile> = Vec::new();
-        for object in self.objects(bucket, folder, &parts, only).await? {
+        for object in self.objects(bucket, folder, only).await? {
             let segments: Vec<&str> = object.key.split('/').collect();
             if matches_path(&parts, &segments) {
                 let version = format!("etag-{}", object.e_tag);
@@ -190,22 +190,13 @@ impl Inputs {
         }
     }
 
-    /// All objects of a folder; or, of a few that are named, those that are there.
-    async fn objects(
-        &self,
-        bucket: &str,
-        folder: &str,
-        parts: &[&str],
-        only: Option<&BTreeSet<String>>,
-    ) -> Result<Vec<FoundObject>> {
+    /// All objects of a folder; or, of a few of the bucket that are named, those that are there.
+    async fn objects(&self, bucket: &str, folder: &str, only: Option<&BTreeSet<String>>) -> Result<Vec<FoundObject>> {
         let objects = self.bucket(bucket)?;
         let Some(only) = only.filter(|only| only.len() <= ASKED_ONE_BY_ONE) else { return objects.list(folder).await };
         let mut found = Vec::new();
-        for key in only.iter().filter_map(|name| bucket_of(name)).filter(|(b, _)| *b == bucket).map(|(_, key)| key) {
-            let segments: Vec<&str> = key.split('/').collect();
-            if matches_path(parts, &segments) {
-                found.extend(objects.find(key).await?);
-            }
+        for (_, key) in only.iter().filter_map(|name| bucket_of(name)) {
+            found.extend(objects.find(key).await?);
         }
         Ok(found)
     }

@@ -1,6 +1,7 @@
 //! The record of a run. It holds counts, names, hashes and times, never a value of a row.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lakegate_lake::RunId;
@@ -152,6 +153,13 @@ pub struct RunRecord {
     pub bookmark_before: Option<serde_json::Value>,
     /// The bookmark after it, likewise.
     pub bookmark_after: Option<serde_json::Value>,
+}
+
+impl RunRecord {
+    /// How long the run took.
+    pub fn took(&self) -> Duration {
+        Duration::from_millis(self.timings.total)
+    }
 }
 
 /// A bookmark as records hold it: one that names every file would make each record as long as all before it.

@@ -23,6 +23,13 @@ struct State {
     said: String,
 }
 
+impl State {
+    /// For how long the service is still left alone; `None` when it has not failed often enough for that.
+    fn left_alone(&self) -> Option<Duration> {
+        (self.failures >= THRESHOLD).then(|| COOL_DOWN.saturating_sub(self.last.elapsed()))
+    }
+}
+
 impl Breakers {
     /// What `work` gives. While `service` fails as unavailable, `work` is tried up to `attempts` times with growing pauses;
     /// when that has failed twice in a row, the service is not asked again for half a minute, and whoever needs it is told so
@@ -61,14 +68,13 @@ impl Breakers {
     /// How long until every service that is left alone may be asked again: who tries again then does so with a chance.
     pub fn closed_for(&self) -> Duration {
         let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = states.values().filter(|state| state.failures >= THRESHOLD);
-        open.map(|state| COOL_DOWN.saturating_sub(state.last.elapsed())).max().unwrap_or_default()
+        states.values().filter_map(State::left_alone).max().unwrap_or_default()
     }
 
     fn admit(&self, service: &str) -> Result<()> {
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(state) = states.get_mut(service).filter(|state| state.failures >= THRESHOLD) else { return Ok(()) };
-        let left = COOL_DOWN.saturating_sub(state.last.elapsed());
+        let Some(state) = states.get_mut(service) else { return Ok(()) };
+        let Some(left) = state.left_alone() else { return Ok(()) };
         if left.is_zero() {
             // One asks; the others wait for what it learns.
             state.last = Instant::now();

@@ -53,16 +53,8 @@ async fn test(global: &GlobalArguments) -> Result<ExitCode> {
             .at("lakegate.toml")
             .expected("slack or sns under [alarms], or under the environment: [env.prod.alarms]"));
     }
-    let alarm = Alarm {
-        kind: AlarmKind::Test,
-        project: project.title(),
-        job: "alarms".to_owned(),
-        run: None,
-        summary: "somebody tries whether alarms arrive; nothing is wrong".to_owned(),
-        facts: Vec::new(),
-        rules: Vec::new(),
-        help: None,
-    };
+    let summary = "somebody tries whether alarms arrive; nothing is wrong".to_owned();
+    let alarm = Alarm::new(AlarmKind::Test, project.title(), "alarms", summary);
     let mut told: Vec<Value> = failed.iter().map(|e| json!({ "channel": null, "error": errors::to_json(e) })).collect();
     for channel in &channels {
         let sent = channel.send(&alarm).await;

@@ -52,7 +52,7 @@ pub async fn run(arguments: &GlueArguments, global: &GlobalArguments) -> Result<
     // Glue's own event of the run then tells nothing twice.
     runner.occasion = asked.run.map(|run| format!("Glue {run}"));
     stop_on_signals(runner.cancellation.clone());
-    let selection = if asked.resume { Selection::Resume } else { Selection::Jobs(&asked.jobs) };
+    let selection = Selection::of(asked.resume, &asked.jobs);
     show(&runner.workflow(selection).await?, global.json)
 }
 

@@ -13,7 +13,7 @@ use lakegate_pipeline::{Silent, Trigger, WorkflowState, WorkflowStatus};
 use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, RedriveArguments};
-use crate::commands::run::{most_telling, most_telling_class, stop_on_signals};
+use crate::commands::run::{most_telling, rank, stop_on_signals};
 use crate::lambda::{Group, Refusal, glue_job, serve_uploads};
 use crate::runner::{Runner, Selection};
 use crate::{context, errors, output};
@@ -212,15 +212,12 @@ async fn again(runner: &mut Runner<'_>, letter: &ReceivedMessage) -> Result<()> 
         }
         Event::Run(request) if request.resume && is_done(runner).await? => Ok(()),
         Event::Run(request) => {
-            let selection = if request.resume { Selection::Resume } else { Selection::Jobs(&request.jobs) };
+            let selection = Selection::of(request.resume, &request.jobs);
             runner.force = request.force;
             let finished = runner.workflow(selection).await;
             runner.force = false;
-            let mut errors: Vec<Error> =
-                finished?.into_iter().filter(|one| !one.skipped).filter_map(|one| one.error).collect();
-            let worst = most_telling_class(errors.iter().map(Error::class));
-            let place = errors.iter().position(|error| Some(error.class()) == worst);
-            place.map_or(Ok(()), |place| Err(errors.swap_remove(place)))
+            let errors = finished?.into_iter().filter(|one| !one.skipped).filter_map(|one| one.error);
+            errors.min_by_key(|error| rank(error.class())).map_or(Ok(()), Err)
         }
         // What they were for is looked at again by the next of their kind.
         Event::CheckFreshness | Event::Vacuum(_) => Ok(()),

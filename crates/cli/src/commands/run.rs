@@ -18,11 +18,8 @@ use crate::{context, errors, output};
 /// Runs the jobs that were named, or all, or what is left of the last workflow.
 pub async fn run(arguments: &RunArguments, global: &GlobalArguments) -> Result<ExitCode> {
     let project = context::project(global)?;
-    let finished = match arguments.resume {
-        true => run_jobs(&project, Selection::Resume, arguments.force, global.json).await?,
-        false => run_jobs(&project, Selection::Jobs(&arguments.jobs), arguments.force, global.json).await?,
-    };
-    show(&finished, global.json)
+    let selection = Selection::of(arguments.resume, &arguments.jobs);
+    show(&run_jobs(&project, selection, arguments.force, global.json).await?, global.json)
 }
 
 /// Prints how jobs went; the exit code is the most telling of theirs.
@@ -67,11 +64,15 @@ pub fn most_telling<'a>(errors: impl Iterator<Item = &'a Error>) -> ExitCode {
     most_telling_class(errors.map(Error::class)).map_or(ExitCode::SUCCESS, |class| ExitCode::from(class.exit_code()))
 }
 
-/// What matters most: a defect or an unknown commit more than a service that was away.
+/// The class that matters most.
 pub fn most_telling_class(classes: impl Iterator<Item = Class>) -> Option<Class> {
+    classes.min_by_key(|class| rank(*class))
+}
+
+/// The less, the more it matters: a defect or an unknown commit more than a service that was away.
+pub fn rank(class: Class) -> usize {
     const ORDER: [u8; 8] = [1, 6, 2, 4, 3, 5, 7, 130];
-    let rank = |class: &Class| ORDER.iter().position(|code| *code == class.exit_code()).unwrap_or(ORDER.len());
-    classes.min_by_key(rank)
+    ORDER.iter().position(|code| *code == class.exit_code()).unwrap_or(ORDER.len())
 }
 
 /// A job, for `--json`.
@@ -98,8 +99,6 @@ pub fn table(finished: &[Finished]) -> String {
         let record = &report.record;
         let count = |n: u64| HumanCount(n).to_string();
         let published = if record.published_version.is_some() { record.rows_out } else { 0 };
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]
-        let seconds = record.timings.total as f64 / 1000.0;
         table.add_row([
             done.name.to_string(),
             done.outcome().to_owned(),
@@ -107,7 +106,7 @@ pub fn table(finished: &[Finished]) -> String {
             count(published),
             count(record.rows_quarantined),
             HumanBytes(record.bytes_out).to_string(),
-            format!("{seconds:.2}"),
+            format!("{:.2}", record.took().as_secs_f64()),
             record.published_version.map(|v| v.to_string()).unwrap_or_default(),
         ]);
     }

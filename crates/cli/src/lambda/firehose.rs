@@ -59,13 +59,17 @@ pub fn check(project: &Project) -> Option<Error> {
     named(project, &name).err()
 }
 
-fn json_events(job: &JobFile) -> bool {
-    job.definition.source_kind == "clicks" && job.source::<ClicksConfig>().is_ok_and(|c| c.format == LogFormat::Json)
+/// The jobs that read JSON events.
+fn event_jobs(project: &Project) -> impl Iterator<Item = &JobFile> {
+    project.jobs.iter().filter(|job| {
+        let clicks = job.definition.source_kind == "clicks";
+        clicks && job.source::<ClicksConfig>().is_ok_and(|config| config.format == LogFormat::Json)
+    })
 }
 
 fn named<'a>(project: &'a Project, name: &str) -> Result<&'a JobFile> {
-    let names = || project.jobs.iter().filter(|job| json_events(job)).map(|job| job.definition.name.as_str());
-    let found = project.jobs.iter().find(|job| job.definition.name.as_str() == name && json_events(job));
+    let names = || event_jobs(project).map(|job| job.definition.name.as_str());
+    let found = event_jobs(project).find(|job| job.definition.name.as_str() == name);
     found.ok_or_else(|| {
         Error::usage(format!("`{name}` is no job that reads JSON events"))
             .at("[lambda] transform in lakegate.toml")
@@ -78,7 +82,7 @@ fn named<'a>(project: &'a Project, name: &str) -> Result<&'a JobFile> {
 }
 
 fn only_one(project: &Project) -> Result<&JobFile> {
-    let mut jobs = project.jobs.iter().filter(|job| json_events(job));
+    let mut jobs = event_jobs(project);
     match (jobs.next(), jobs.next()) {
         (Some(job), None) => Ok(job),
         (found, _) => {

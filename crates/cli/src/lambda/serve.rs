@@ -77,7 +77,7 @@ async fn runner<'a>(project: &'a Project, trigger: Trigger, invocation: &Invocat
 
 async fn run(mut runner: Runner<'_>, request: &RunRequest) -> Result<Value> {
     runner.force = request.force;
-    let selection = if request.resume { Selection::Resume } else { Selection::Jobs(&request.jobs) };
+    let selection = Selection::of(request.resume, &request.jobs);
     let finished = match runner.workflow(selection).await {
         Ok(finished) => finished,
         Err(error) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakegate_contract::{Class, Error, JobName, Result};
 use lakegate_pipeline::alarm::{Alarm, AlarmKind};
-use lakegate_pipeline::patterns::{is_beside, names_object};
+use lakegate_pipeline::patterns::{bucket_of, is_beside, names_object};
 use lakegate_pipeline::{JobDefinition, in_order};
 
 use crate::commands::run::most_telling_class;
@@ -118,16 +118,7 @@ impl Refusal {
 
 /// An alarm that something failed for which there is no run.
 pub fn plain_alarm(runner: &Runner<'_>, what: &str, summary: String, help: Option<String>) -> Alarm {
-    Alarm {
-        kind: AlarmKind::Failed,
-        project: runner.project.title(),
-        job: what.to_owned(),
-        run: None,
-        summary,
-        facts: Vec::new(),
-        rules: Vec::new(),
-        help,
-    }
+    Alarm { help, ..Alarm::new(AlarmKind::Failed, runner.project.title(), what, summary) }
 }
 
 /// Tells people, once for each run: several messages can have failed in one. Each comes with its occasion.
@@ -202,8 +193,8 @@ fn unread(patterns: &[(JobName, String)], name: &str) -> Option<Error> {
     let beside: Vec<_> = patterns.iter().filter(|(_, pattern)| is_beside(pattern, name)).collect();
     let alike = beside.iter().find(|(_, pattern)| ending(pattern) == ending(name));
     let near = alike.or(beside.first());
-    let bucket = |text: &str| text.split('/').nth(2).map(str::to_owned);
-    let known = patterns.iter().any(|(_, pattern)| bucket(pattern) == bucket(name));
+    let bucket = bucket_of(name).map(|(bucket, _)| bucket);
+    let known = patterns.iter().any(|(_, pattern)| bucket_of(pattern).map(|(bucket, _)| bucket) == bucket);
     let error = match near {
         Some((job, pattern)) => {
             Error::usage("no job reads this object").at(name).expected(format!("a key as job {job} has it: {pattern}"))
@@ -228,38 +219,26 @@ struct Part<'a> {
 
 /// All in one run; where that fails for what is in them, and for those that have come again and again, each in a run of its own.
 async fn run_parts(runner: &Runner<'_>, job: &JobDefinition, parts: &[Part<'_>]) -> Vec<(usize, Refusal)> {
-    let (first, again): (Vec<&Part<'_>>, Vec<&Part<'_>>) =
+    let (first, mut alone): (Vec<&Part<'_>>, Vec<&Part<'_>>) =
         parts.iter().partition(|part| part.group.delivered <= TOGETHER);
     let mut refused = Vec::new();
-    let mut alone = again;
     if !first.is_empty() {
         let together = run_one(runner, job, &first).await;
-        let Some(error) = together.error.as_ref() else {
-            return with_alone(runner, job, refused, &alone).await;
-        };
-        if first.len() == 1 || error.retryable() {
-            refused
-                .extend(first.iter().filter_map(|part| Some((part.index, Refusal::of(job, &together, part.names)?))));
-        } else {
+        let lasting = together.error.as_ref().is_some_and(|error| !error.retryable());
+        if lasting && first.len() > 1 {
             tracing::info!(job = %job.name, messages = first.len(), "together they cannot be published: each is tried alone");
             alone.extend(first);
+        } else {
+            refused
+                .extend(first.iter().filter_map(|part| Some((part.index, Refusal::of(job, &together, part.names)?))));
         }
     }
-    with_alone(runner, job, refused, &alone).await
-}
-
-async fn with_alone(
-    runner: &Runner<'_>,
-    job: &JobDefinition,
-    mut refused: Vec<(usize, Refusal)>,
-    alone: &[&Part<'_>],
-) -> Vec<(usize, Refusal)> {
     for part in alone {
         if runner.cancellation.is_cancelled() {
             refused.push((part.index, Refusal::put_off(&job.name)));
             continue;
         }
-        let finished = run_one(runner, job, &[*part]).await;
+        let finished = run_one(runner, job, &[part]).await;
         refused.extend(Refusal::of(job, &finished, part.names).map(|refusal| (part.index, refusal)));
     }
     refused

@@ -6,7 +6,7 @@ use chrono::Utc;
 use lakegate_alarms::{GlueRun, GlueRuns};
 use lakegate_contract::Result;
 use lakegate_lambda::GlueJobEvent;
-use lakegate_pipeline::alarm::{Alarm, AlarmKind, was_told};
+use lakegate_pipeline::alarm::{Alarm, AlarmKind, slow_summary, was_told};
 use lakegate_pipeline::{JobDefinition, shown_duration};
 use serde_json::{Value, json};
 
@@ -61,9 +61,7 @@ async fn slow(runner: &Runner<'_>, event: &GlueJobEvent, run: &GlueRun, runs: &G
         tracing::warn!(%error, "the usual duration is not known");
         None
     });
-    let usual = usual.map(|time| format!(", usually {}", shown_duration(time))).unwrap_or_default();
-    let took = shown_duration(run.took);
-    let summary = format!("Glue job {} took {took}, limit {}{usual}", event.job_name, shown_duration(limit));
+    let summary = slow_summary(&format!("Glue job {}", event.job_name), run.took, limit, usual);
     Some(of_glue(runner, event, AlarmKind::Slow, summary, "see the run in Glue's console"))
 }
 
@@ -81,13 +79,8 @@ fn limit(runner: &Runner<'_>, event: &GlueJobEvent, run: &GlueRun) -> Option<Dur
 
 fn of_glue(runner: &Runner<'_>, event: &GlueJobEvent, kind: AlarmKind, summary: String, help: &str) -> Alarm {
     Alarm {
-        kind,
-        project: runner.project.title(),
-        job: event.job_name.clone(),
-        run: None,
-        summary,
         facts: vec![("Glue run".to_owned(), event.job_run_id.clone()), ("state".to_owned(), event.state.clone())],
-        rules: Vec::new(),
         help: Some(help.to_owned()),
+        ..Alarm::new(kind, runner.project.title(), event.job_name.as_str(), summary)
     }
 }

@@ -23,7 +23,10 @@ pub fn alarm_of(
 ) -> Option<Alarm> {
     let (kind, summary) = match (error, record) {
         (Some(error), _) => of_error(job, error),
-        (None, Some(record)) => (AlarmKind::Slow, slow(job, record, usual)?),
+        (None, Some(record)) => {
+            let limit = exceeded_limit(job, record)?;
+            (AlarmKind::Slow, slow_summary(job.name.as_str(), record.took(), limit, usual))
+        }
         (None, None) => return None,
     };
     let mut facts = Vec::new();
@@ -32,7 +35,7 @@ pub fn alarm_of(
         fact("run", record.run.to_string());
         fact("rows in", record.rows_in.to_string());
         fact("rows quarantined", record.rows_quarantined.to_string());
-        fact("took", shown_duration(Duration::from_millis(record.timings.total)));
+        fact("took", shown_duration(record.took()));
     }
     if attempts > 1 {
         fact("attempts", attempts.to_string());
@@ -42,14 +45,11 @@ pub fn alarm_of(
         fact("a retry", if error.retryable() { "can help" } else { "does not help" }.to_owned());
     }
     Some(Alarm {
-        kind,
-        project: project.to_owned(),
-        job: job.name.to_string(),
         run: record.map(|r| r.run),
-        summary,
         facts,
         rules: if kind == AlarmKind::GateClosed { record.map(failing).unwrap_or_default() } else { Vec::new() },
         help: error.and_then(Error::advice).map(str::to_owned),
+        ..Alarm::new(kind, project, job.name.as_str(), summary)
     })
 }
 
@@ -63,14 +63,15 @@ fn of_error(job: &JobDefinition, error: &Error) -> (AlarmKind, String) {
     }
 }
 
+/// The `max_duration` of a job, if the run took longer.
+pub fn exceeded_limit(job: &JobDefinition, record: &RunRecord) -> Option<Duration> {
+    job.max_duration.filter(|limit| record.took() > *limit)
+}
+
 /// `orders took 14 m, limit 10 m, usually 6 m`
-fn slow(job: &JobDefinition, record: &RunRecord, usual: Option<Duration>) -> Option<String> {
-    let (limit, took) = (job.max_duration?, Duration::from_millis(record.timings.total));
-    if took <= limit {
-        return None;
-    }
+pub fn slow_summary(what: &str, took: Duration, limit: Duration, usual: Option<Duration>) -> String {
     let usual = usual.map(|time| format!(", usually {}", shown_duration(time))).unwrap_or_default();
-    Some(format!("{} took {}, limit {}{usual}", job.name, shown_duration(took), shown_duration(limit)))
+    format!("{what} took {}, limit {}{usual}", shown_duration(took), shown_duration(limit))
 }
 
 /// The rules that did not hold, and what refused rows.
@@ -90,15 +91,11 @@ pub fn stale_alarm(project: &str, stale: &Stale, now: DateTime<Utc>) -> Alarm {
         }
         None => ("no success of it is recorded".to_owned(), None),
     };
+    let summary = format!("{}: {ago}, limit {limit}", stale.job);
     Alarm {
-        kind: AlarmKind::NotFresh,
-        project: project.to_owned(),
-        job: stale.job.to_string(),
-        run: None,
-        summary: format!("{}: {ago}, limit {limit}", stale.job),
         facts: run.into_iter().collect(),
-        rules: Vec::new(),
         help: Some(format!("see `lakegate runs {}`, and whether its schedule still stands", stale.job)),
+        ..Alarm::new(AlarmKind::NotFresh, project, stale.job.as_str(), summary)
     }
 }
 
@@ -106,14 +103,9 @@ pub fn stale_alarm(project: &str, stale: &Stale, now: DateTime<Utc>) -> Alarm {
 pub fn lagging_alarm(project: &str, job: &JobDefinition, table: &TableName, lake: u64, shown: Option<u64>) -> Alarm {
     let shown =
         shown.map_or_else(|| "nothing, or part of a version".to_owned(), |version| format!("version {version}"));
+    let summary = format!("{table}: the lake has version {lake}, the catalog shows {shown}");
     Alarm {
-        kind: AlarmKind::CatalogLagging,
-        project: project.to_owned(),
-        job: job.name.to_string(),
-        run: None,
-        summary: format!("{table}: the lake has version {lake}, the catalog shows {shown}"),
-        facts: Vec::new(),
-        rules: Vec::new(),
         help: Some(format!("the next run of {} makes it equal, or `lakegate catalog apply {table}` now", job.name)),
+        ..Alarm::new(AlarmKind::CatalogLagging, project, job.name.as_str(), summary)
     }
 }

@@ -175,16 +175,7 @@ mod tests {
     }
 
     fn alarm(job: &str) -> Alarm {
-        Alarm {
-            kind: AlarmKind::Failed,
-            project: "shop".to_owned(),
-            job: job.to_owned(),
-            run: None,
-            summary: format!("{job} failed"),
-            facts: Vec::new(),
-            rules: Vec::new(),
-            help: None,
-        }
+        Alarm::new(AlarmKind::Failed, "shop", job, format!("{job} failed"))
     }
 
     #[tokio::test]

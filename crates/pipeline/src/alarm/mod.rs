@@ -7,7 +7,7 @@ use lakegate_contract::Result;
 use lakegate_lake::RunId;
 use serde::Serialize;
 
-pub use decide::{alarm_of, lagging_alarm, stale_alarm};
+pub use decide::{alarm_of, exceeded_limit, lagging_alarm, slow_summary, stale_alarm};
 pub use deliver::{Delivery, deliver, was_told};
 
 /// What an alarm is about.
@@ -73,6 +73,22 @@ pub struct Alarm {
     pub rules: Vec<String>,
     /// What to do.
     pub help: Option<String>,
+}
+
+impl Alarm {
+    /// One that says no more than this.
+    pub fn new(kind: AlarmKind, project: impl Into<String>, job: impl Into<String>, summary: String) -> Self {
+        Self {
+            kind,
+            project: project.into(),
+            job: job.into(),
+            run: None,
+            summary,
+            facts: Vec::new(),
+            rules: Vec::new(),
+            help: None,
+        }
+    }
 }
 
 /// Somewhere that alarms go.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use chrono_tz::Tz;
 use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
-use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged, Tail, published_meanwhile};
+use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Staged, Tail, published_meanwhile, record_name};
 use lakegate_quality::{RuleOutcome, Ruleset};
 use lakegate_redaction::KeyRing;
 use tracing::Instrument as _;
@@ -155,12 +155,11 @@ impl<'a> Attempt<'a> {
         let plan = cancellation.or(self.plan(source.as_ref(), before.as_ref())).await?;
         self.record.timings.plan = milliseconds(began);
         self.refuse_mixed_redaction(&plan, before.as_ref())?;
-        if self.options.only.is_some() && plan.splits.is_empty() {
+        let nothing_named = self.options.only.is_some() && plan.splits.is_empty();
+        if nothing_named {
             self.notices.push("nothing of what the events name is new, or still there".to_owned());
-            self.record.outcome = Outcome::Unchanged;
-            return lagging.map_or(Ok(Outcome::Unchanged), Err);
         }
-        if self.is_unchanged(&plan, before.as_ref()) {
+        if nothing_named || self.is_unchanged(&plan, before.as_ref()) {
             self.record.outcome = Outcome::Unchanged;
             return lagging.map_or(Ok(Outcome::Unchanged), Err);
         }
@@ -207,7 +206,7 @@ impl<'a> Attempt<'a> {
                 "rows_out": run.rows,
                 "error": "its process was killed; this record was written by the next run",
             });
-            let name = format!("dt={}/{}", run.run.began().date_naive(), run.run);
+            let name = record_name(run.run.began().date_naive(), run.run);
             // One that ended by itself, and left what still wrote, has a record that says more.
             if let Err(error) = self.context.lake.claim_system_record("runs", &name, &record).await {
                 tracing::warn!(run = %run.run, %error, "the record of a killed run could not be written");
