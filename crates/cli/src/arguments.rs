@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::quality::QualityArguments;
+
 /// Takes a shop's tables, surveys and click logs into a data lake: nothing sensitive, nothing wrong, never half.
 #[derive(Debug, Parser)]
 #[command(name = "lakegate", version, max_term_width = 110, after_help = AFTER_HELP)]
@@ -238,30 +240,6 @@ pub struct QueryArguments {
     pub output: OutputArguments,
 }
 
-/// `lakegate quality`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  lakegate quality --data orders.parquet --rules quality-rules/orders.dqdl
-  lakegate quality --data orders.csv --rules orders.dqdl --ref users=users.csv --bad-rows bad.csv
-
-Every rule is judged on all rows, as AWS Glue does. A rule that fails makes the exit code 3.
-A blank cell of a CSV file is NULL in a number, date or boolean column and the empty string in a text column.")]
-pub struct QualityArguments {
-    /// A Parquet, CSV or JSON-lines file, or a folder of such files
-    #[arg(long, value_name = "PATH")]
-    pub data: PathBuf,
-    /// The ruleset
-    #[arg(long, value_name = "FILE")]
-    pub rules: PathBuf,
-    /// Another dataset, under the alias that the rules use
-    #[arg(long = "ref", value_name = "NAME=PATH", value_parser = key_value)]
-    pub references: Vec<(String, String)>,
-    /// Write every row that a row rule refuses to this CSV file, with the rules that it breaks
-    #[arg(long, value_name = "FILE")]
-    pub bad_rows: Option<PathBuf>,
-}
-
 /// `lakegate runs`
 #[derive(Debug, Args)]
 pub struct RunsArguments {
@@ -424,7 +402,7 @@ pub struct GlueArguments {
     pub arguments: Vec<String>,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),

@@ -1,4 +1,4 @@
-//! `lakegate quality`: DQDL over any Parquet, CSV or JSON data.
+//! Judging a dataset.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,12 +15,12 @@ use lakegate_quality::{DatasetRules, RowRules, RuleOutcome, RuleResult, Ruleset,
 use lakegate_reports::CsvOutput;
 use serde_json::json;
 
-use crate::arguments::QualityArguments;
+use super::arguments::JudgeArguments;
 use crate::dataset::{register, session};
 use crate::output;
 
 /// Judges a dataset; the exit code is 3 when a rule fails.
-pub async fn run(arguments: &QualityArguments, as_json: bool) -> Result<ExitCode> {
+pub async fn run(arguments: &JudgeArguments, as_json: bool) -> Result<ExitCode> {
     refuse_overwriting(arguments)?;
     let ruleset = load_rules(&arguments.rules)?;
     let context = session();
@@ -53,7 +53,7 @@ pub async fn run(arguments: &QualityArguments, as_json: bool) -> Result<ExitCode
 }
 
 /// The bad rows must not take the place of what is judged.
-fn refuse_overwriting(arguments: &QualityArguments) -> Result<()> {
+fn refuse_overwriting(arguments: &JudgeArguments) -> Result<()> {
     let Some(Ok(output)) = arguments.bad_rows.as_ref().map(|path| path.canonicalize()) else { return Ok(()) };
     let references = arguments.references.iter().map(|(_, path)| Path::new(path));
     for input in [arguments.data.as_path(), arguments.rules.as_path()].into_iter().chain(references) {
@@ -109,7 +109,7 @@ pub fn outcome_table(outcomes: &[RuleOutcome]) -> String {
     table.to_string()
 }
 
-fn summary(rules: usize, failed: usize, bad_rows: Option<u64>, arguments: &QualityArguments) -> String {
+fn summary(rules: usize, failed: usize, bad_rows: Option<u64>, arguments: &JudgeArguments) -> String {
     let mut text = format!("{} of {rules} rules passed", rules - failed);
     if let (Some(count), Some(path)) = (bad_rows, &arguments.bad_rows) {
         text.push_str(&format!("; {count} bad rows written to {}", path.display()));

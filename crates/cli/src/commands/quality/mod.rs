@@ -1,0 +1,19 @@
+//! `lakegate quality`: DQDL over any data, without a project.
+
+mod arguments;
+mod judge;
+
+use std::process::ExitCode;
+
+use lakegate_contract::{Error, Result};
+
+pub use arguments::QualityArguments;
+
+/// Does what the arguments ask for.
+pub async fn run(arguments: &QualityArguments, as_json: bool) -> Result<ExitCode> {
+    match (&arguments.action, &arguments.judge) {
+        (Some(action), _) => match *action {},
+        (None, Some(judge)) => judge::run(judge, as_json).await,
+        (None, None) => Err(Error::usage("nothing is named to judge").expected("--data PATH --rules FILE")),
+    }
+}
