@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lakegate_contract::{Error, Result};
+
 use crate::condition::{Condition, NumberCondition};
+use crate::matching::{Aggregate, Pairs};
 use crate::rule_type::RuleType;
 
 /// A parsed ruleset.
@@ -27,7 +30,7 @@ impl Ruleset {
     /// The aliases of the other datasets that its rules name, those in statements of CustomSql included.
     pub fn references(&self) -> BTreeSet<String> {
         let leaves = || self.rules.iter().flat_map(|rule| rule.node.leaves());
-        let stated = leaves().filter_map(Leaf::reference).map(|(alias, _)| alias);
+        let stated = leaves().flat_map(|leaf| leaf.references().unwrap_or_default()).map(|(alias, _)| alias);
         let statements = leaves().filter(|leaf| leaf.name() == "CustomSql");
         let queried = statements.flat_map(|leaf| crate::custom_sql::tables(leaf.column()));
         stated.chain(queried).filter(|alias| alias != "primary").collect()
@@ -128,24 +131,73 @@ impl Leaf {
     /// The columns of the dataset that it names.
     pub(crate) fn columns(&self) -> Vec<String> {
         match self.name() {
-            "RowCount" | "ColumnCount" | "CustomSql" | "ColumnNamesMatchPattern" => Vec::new(),
+            "RowCount"
+            | "ColumnCount"
+            | "CustomSql"
+            | "ColumnNamesMatchPattern"
+            | "ColumnExists"
+            | "RowCountMatch"
+            | "SchemaMatch"
+            | "FileFreshness"
+            | "FileSize"
+            | "FileUniqueness"
+            | "FileMatch"
+            | "DetectAnomalies" => Vec::new(),
             "ReferentialIntegrity" => split_names(self.column()),
-            "ColumnExists" => Vec::new(),
+            "DatasetMatch" => self.parameters.iter().skip(1).flat_map(|text| Pairs::parse(text).own).collect(),
+            "AggregateMatch" => {
+                let own = self.aggregates().unwrap_or_default().into_iter().filter(|a| a.alias == "primary");
+                own.map(|aggregate| aggregate.column).collect()
+            }
             _ => self.parameters.clone(),
         }
     }
 
-    /// The alias of the other dataset of a `ReferentialIntegrity` rule, and its columns.
-    pub(crate) fn reference(&self) -> Option<(String, Vec<String>)> {
-        if self.name() != "ReferentialIntegrity" {
-            return None;
-        }
-        let target = self.parameters.get(1)?;
+    /// The two aggregates of an `AggregateMatch` rule.
+    ///
+    /// # Errors
+    /// When one is not `sum(…)` or `avg(…)` of a column.
+    pub(crate) fn aggregates(&self) -> Result<Vec<Aggregate>> {
+        self.parameters.iter().map(|text| Aggregate::parse(text)).collect()
+    }
+
+    /// The other datasets that it names by parameters, and the columns that it needs of each.
+    ///
+    /// # Errors
+    /// When a parameter that must name a dataset does not.
+    pub(crate) fn references(&self) -> Result<Vec<(String, Vec<String>)>> {
+        Ok(match self.name() {
+            "RowCountMatch" | "SchemaMatch" => vec![(self.column().to_owned(), Vec::new())],
+            "DatasetMatch" => {
+                let columns = self.parameters.iter().skip(1).flat_map(|text| Pairs::parse(text).theirs);
+                vec![(self.column().to_owned(), columns.collect())]
+            }
+            "AggregateMatch" => {
+                let others = self.aggregates()?.into_iter().filter(|aggregate| aggregate.alias != "primary");
+                others.map(|aggregate| (aggregate.alias, vec![aggregate.column])).collect()
+            }
+            "ReferentialIntegrity" => vec![self.reference()?],
+            _ => Vec::new(),
+        })
+    }
+
+    /// The other dataset of a `ReferentialIntegrity` rule, and its columns.
+    ///
+    /// # Errors
+    /// When the second parameter does not name them, or not as many as the first.
+    pub(crate) fn reference(&self) -> Result<(String, Vec<String>)> {
+        let target = self.parameters.get(1).map_or("", String::as_str);
         let (alias, columns) = match target.split_once(".{") {
             Some((alias, columns)) => (alias, columns.trim_end_matches('}')),
-            None => target.rsplit_once('.')?,
+            None => target.rsplit_once('.').ok_or_else(|| {
+                Error::usage("the second parameter names no dataset").expected("\"alias.column\" or \"alias.{a,b}\"")
+            })?,
         };
-        Some((alias.to_owned(), split_names(columns)))
+        let columns = split_names(columns);
+        if columns.len() != split_names(self.column()).len() {
+            return Err(Error::usage("the two sides have different numbers of columns"));
+        }
+        Ok((alias.to_owned(), columns))
     }
 }
 

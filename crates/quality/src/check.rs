@@ -9,10 +9,12 @@ use datafusion::prelude::SessionContext;
 use lakegate_contract::Error;
 
 use crate::ast::{GATE_LABEL, Leaf, Ruleset, WARN};
-use crate::compare::{full_match, is_dated, refuse_dynamic, search_pattern};
+use crate::castable::Castable;
+use crate::compare::{full_match, is_dated, is_text, refuse_dynamic, search_pattern};
 use crate::condition::Condition;
 use crate::custom_sql::refuse_monsters;
 use crate::lexer::place;
+use crate::matching::{Pairs, other_columns};
 use crate::row::{Compiler, PlannerText as _, unknown_column};
 use crate::rule_type::RuleType;
 
@@ -81,20 +83,16 @@ fn problems_of(
         problems.extend(compiler.filter(leaf).err());
     }
     if let ("ColumnCorrelation", Some(second)) = (leaf.name(), leaf.parameters.get(1)) {
-        let found = schema.field_with_name(second).ok().map(|field| field.data_type()).filter(|t| !t.is_numeric());
-        problems.extend(
-            found.map(|t| Error::usage(format!("column `{second}` is of type {t}, and the rule compares numbers"))),
-        );
+        problems.extend(number_problem(second, schema));
     }
+    problems.extend(word_problem(leaf, schema));
     if leaf.name() == "ColumnNamesMatchPattern" {
         problems.extend(search_pattern(leaf.column()).err());
     }
     if leaf.name() == "CustomSql" {
         problems.extend(refuse_monsters(leaf.column()).err());
     }
-    if leaf.name() == "ReferentialIntegrity" {
-        problems.extend(reference_problem(leaf, references));
-    }
+    problems.extend(reference_problems(leaf, schema, references));
     problems
 }
 
@@ -110,7 +108,7 @@ fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
         (Some(Condition::Number(_)), Some(t)) if leaf.name() == "ColumnValues" && t.is_nested() => {
             mismatch("numbers", t)
         }
-        (Some(Condition::Date(_)), Some(t)) if !is_dated(t) => mismatch("dates", t),
+        (Some(Condition::Date(_) | Condition::Duration(_)), Some(t)) if !is_dated(t) => mismatch("dates", t),
         (_, Some(t)) if measures_numbers(leaf) && !t.is_numeric() => mismatch("numbers", t),
         (_, Some(t)) if leaf.name() == "ColumnLength" && !is_text(t) => mismatch("lengths of texts", t),
         _ => None,
@@ -119,31 +117,71 @@ fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
 }
 
 fn measures_numbers(leaf: &Leaf) -> bool {
-    matches!(leaf.name(), "Mean" | "Sum" | "StandardDeviation" | "Variance" | "ColumnCorrelation")
+    const NAMES: [&str; 10] = [
+        "Mean",
+        "Sum",
+        "StandardDeviation",
+        "Variance",
+        "ColumnCorrelation",
+        "Range",
+        "InterquartileRange",
+        "Skewness",
+        "Kurtosis",
+        "ZerosCount",
+    ];
+    NAMES.contains(&leaf.name())
 }
 
-fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-}
-
-fn reference_problem(leaf: &Leaf, references: Option<&BTreeMap<String, SchemaRef>>) -> Option<Error> {
-    let Some((alias, columns)) = leaf.reference() else {
-        return Some(
-            Error::usage("the second parameter names no dataset").expected("\"alias.column\" or \"alias.{a,b}\""),
-        );
+/// What is wrong with the other datasets that a rule names.
+fn reference_problems(leaf: &Leaf, schema: &Schema, references: Option<&BTreeMap<String, SchemaRef>>) -> Vec<Error> {
+    let named = match leaf.references() {
+        Ok(named) => named,
+        Err(error) => return vec![error],
     };
-    if columns.len() != leaf.columns().len() {
-        return Some(Error::usage("the two sides have different numbers of columns"));
-    }
-    let references = references?;
-    match references.get(&alias) {
-        Some(schema) => columns.iter().find(|c| schema.index_of(c).is_err()).map(|c| unknown_column(c, schema)),
-        None => {
-            let names = || references.keys().map(String::as_str);
-            let listed = names().collect::<Vec<_>>().join(", ");
-            let error = Error::usage(format!("there is no dataset `{alias}`"));
-            let error = if listed.is_empty() { error } else { error.expected(format!("one of {listed}")) };
-            Some(error.suggesting(&alias, names()))
+    let mut problems = Vec::new();
+    for (alias, mut columns) in named {
+        if leaf.name() == "DatasetMatch" && leaf.parameters.len() == 2 {
+            let keys = Pairs::parse(leaf.parameters.get(1).map_or("", String::as_str));
+            columns.extend(other_columns(&keys, schema).theirs);
+        }
+        match references.map(|references| (references, references.get(&alias))) {
+            None => {}
+            Some((_, Some(schema))) => {
+                let missing = columns.iter().filter(|column| schema.index_of(column).is_err());
+                problems
+                    .extend(missing.map(|column| unknown_column(column, schema).within(format!("dataset `{alias}`"))));
+            }
+            Some((references, None)) => {
+                let names = || references.keys().map(String::as_str);
+                let listed = names().collect::<Vec<_>>().join(", ");
+                let error = Error::usage(format!("there is no dataset `{alias}`"));
+                let error = if listed.is_empty() { error } else { error.expected(format!("one of {listed}")) };
+                problems.push(error.suggesting(&alias, names()));
+            }
         }
     }
+    problems
+}
+
+/// What is wrong with the columns of an `AggregateMatch` rule, and the words of others that are compiled later.
+fn word_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
+    match leaf.name() {
+        "AggregateMatch" => {
+            let own = leaf.aggregates().ok()?.into_iter().filter(|aggregate| aggregate.alias == "primary");
+            own.filter_map(|aggregate| number_problem(&aggregate.column, schema)).next()
+        }
+        "ColumnDataType" => {
+            let condition = leaf.condition.as_ref()?;
+            Castable::new(condition, leaf.tags.get("format").map(String::as_str)).err()
+        }
+        "DatasetMatch" if leaf.parameters.get(1).is_some_and(|keys| Pairs::parse(keys).own.is_empty()) => {
+            Some(Error::usage("the rule names no key").expected("\"column\" or \"own->theirs,…\""))
+        }
+        _ => None,
+    }
+}
+
+fn number_problem(column: &str, schema: &Schema) -> Option<Error> {
+    let found = schema.field_with_name(column).ok().map(|field| field.data_type()).filter(|t| !t.is_numeric())?;
+    Some(Error::usage(format!("column `{column}` is of type {found}, and the rule compares numbers")))
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{CastOptions, cast_with_options, is_not_null, is_null};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
@@ -11,6 +11,8 @@ use chrono::{DateTime, Datelike, Utc};
 use lakegate_contract::{Error, Result};
 use regex::Regex;
 
+use crate::age::Age;
+use crate::castable::Castable;
 use crate::condition::{
     Comparison, Condition, DateOperand, Number, NumberCondition, NumberOperand, Operator, TextOperand,
 };
@@ -30,6 +32,8 @@ pub(crate) enum Test {
     Matches(Regex, bool),
     /// Days since 1970-01-01.
     Date(Comparison<Option<i64>>, Nulls),
+    Castable(Castable),
+    Age(Age),
 }
 
 /// What NULL gives.
@@ -66,7 +70,7 @@ impl Test {
             Condition::Matches(pattern, negated) => Test::Matches(full_match(pattern)?, *negated),
             Condition::Date(date) => {
                 let days =
-                    map(date, |operand| operand.instant(now, zone).map(|t| i64::from(t.num_days_from_ce()) - EPOCH));
+                    date.map(|operand| operand.instant(now, zone).map(|t| i64::from(t.num_days_from_ce()) - EPOCH));
                 Test::Date(days, nulls_pass(date, |o| *o == DateOperand::Null))
             }
             Condition::Duration(_) | Condition::Size(_) => {
@@ -83,10 +87,12 @@ impl Test {
         match self {
             Test::Complete => is_not_null(column).map_err(|e| Error::bug("nulls cannot be counted").caused_by(e)),
             Test::Number(exact, nulls) => exact.judge(column, *nulls),
+            Test::Castable(castable) => castable.judge(column),
+            Test::Age(age) => age.judge(column),
             Test::Length(condition) => {
-                let texts = text_column(column)?;
-                let lengths = texts.as_string::<i32>().iter().map(|t| t.map_or(0, |t| t.chars().count()) as f64);
-                Ok(lengths.map(|n| Some(number_holds(condition, n))).collect())
+                let lengths = lengths(column)?;
+                let holds = |row: usize| number_holds(condition, f64::from(lengths.value(row)));
+                Ok(BooleanArray::new(BooleanBuffer::collect_bool(lengths.len(), holds), None))
             }
             Test::Text(test, nulls) => {
                 let texts = text_column(column)?;
@@ -139,16 +145,8 @@ fn nulls_pass<T>(comparison: &Comparison<T>, is_null: impl Fn(&T) -> bool) -> Nu
     }
 }
 
-fn map<A, B>(comparison: &Comparison<A>, each: impl Fn(&A) -> B) -> Comparison<B> {
-    match comparison {
-        Comparison::Compare(operator, operand) => Comparison::Compare(*operator, each(operand)),
-        Comparison::Between(low, high, negated) => Comparison::Between(each(low), each(high), *negated),
-        Comparison::In(operands, negated) => Comparison::In(operands.iter().map(each).collect(), *negated),
-    }
-}
-
 /// Compares a value with operands of which NULL is `None`: a value is never equal to NULL.
-fn optional_holds<T: PartialOrd>(comparison: &Comparison<Option<T>>, value: &T) -> bool {
+pub(crate) fn optional_holds<T: PartialOrd>(comparison: &Comparison<Option<T>>, value: &T) -> bool {
     let order = |operand: &Option<T>| operand.as_ref().and_then(|o| value.partial_cmp(o));
     match comparison {
         Comparison::Compare(operator, operand) => match order(operand) {
@@ -164,7 +162,7 @@ fn optional_holds<T: PartialOrd>(comparison: &Comparison<Option<T>>, value: &T) 
 
 /// Whether a measured number satisfies a condition: exact comparison of doubles. NaN satisfies only `!=` and `not in`.
 pub(crate) fn number_holds(condition: &NumberCondition, value: f64) -> bool {
-    let doubles = map(&condition.comparison, |operand| match operand {
+    let doubles = condition.comparison.map(|operand| match operand {
         NumberOperand::Number(number) => Some(number.value),
         _ => None,
     });
@@ -198,7 +196,7 @@ impl Exact {
         let scale = numbers().map(|n| fraction_digits(&n.text)).max().unwrap_or(0);
         let fits = scale <= 18 && numbers().all(|n| scaled(n, scale).is_some());
         let scaled = fits.then(|| {
-            map(&condition.comparison, |operand| match operand {
+            condition.comparison.map(|operand| match operand {
                 NumberOperand::Number(number) => scaled(number, scale),
                 _ => None,
             })
@@ -238,7 +236,7 @@ impl Exact {
         let (Some(value_unit), Some(operand_unit)) = (value_unit, operand_unit) else {
             return Err(Error::usage("the condition has too many digits for the column"));
         };
-        let operands = map(operands, |o| o.and_then(|v| v.checked_mul(operand_unit)));
+        let operands = operands.map(|o| o.and_then(|v| v.checked_mul(operand_unit)));
         Ok(per_row(values, nulls, |row| {
             // A product that overflows lies beyond every operand on its own side.
             let value = values.value(row);
@@ -313,7 +311,16 @@ fn compiled(regex: &str, pattern: &str) -> Result<Regex> {
     })
 }
 
-fn text_column(column: &ArrayRef) -> Result<ArrayRef> {
+/// Lengths of texts in characters; NULL has length 0, as AWS documents.
+pub(crate) fn lengths(column: &ArrayRef) -> Result<Int32Array> {
+    let texts = text_column(column)?;
+    let length = |text: &str| if text.is_ascii() { text.len() } else { text.chars().count() };
+    let lengths = texts.as_string::<i32>().iter().map(|text| text.map_or(0, length));
+    // Texts of one array have less than 2³¹ bytes together.
+    Ok(lengths.map(|length| i32::try_from(length).unwrap_or(i32::MAX)).collect::<Vec<_>>().into())
+}
+
+pub(crate) fn text_column(column: &ArrayRef) -> Result<ArrayRef> {
     match column.data_type() {
         DataType::Utf8 => Ok(ArrayRef::clone(column)),
         _ => cast_column(column, &DataType::Utf8),
@@ -321,7 +328,7 @@ fn text_column(column: &ArrayRef) -> Result<ArrayRef> {
 }
 
 /// A safe cast: what cannot be cast becomes NULL.
-fn cast_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+pub(crate) fn cast_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if column.data_type() == to {
         return Ok(ArrayRef::clone(column));
     }
@@ -353,4 +360,8 @@ pub(crate) fn is_dated(data_type: &DataType) -> bool {
             | DataType::LargeUtf8
             | DataType::Utf8View
     )
+}
+
+pub(crate) fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }

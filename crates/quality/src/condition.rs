@@ -49,6 +49,14 @@ pub(crate) enum Comparison<T> {
 }
 
 impl<T> Comparison<T> {
+    pub(crate) fn map<B>(&self, each: impl Fn(&T) -> B) -> Comparison<B> {
+        match self {
+            Comparison::Compare(operator, operand) => Comparison::Compare(*operator, each(operand)),
+            Comparison::Between(low, high, negated) => Comparison::Between(each(low), each(high), *negated),
+            Comparison::In(operands, negated) => Comparison::In(operands.iter().map(each).collect(), *negated),
+        }
+    }
+
     pub(crate) fn operands(&self) -> Vec<&T> {
         match self {
             Comparison::Compare(_, operand) => vec![operand],

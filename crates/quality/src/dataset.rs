@@ -14,9 +14,11 @@ use crate::RuleOutcome;
 use crate::ast::{Leaf, Rule, Ruleset};
 use crate::compare::search_pattern;
 use crate::finding::{
-    Finding, combine, complete, compliance, correlation, distinct, errored, finding, number, optional, uniqueness,
+    Finding, combine, complete, compliance, correlation, distinct, duplicates, errored, finding, number, optional,
+    uniqueness,
 };
 use crate::keys::{self, KeyCounter, KeyCounts};
+use crate::matching;
 use crate::measure::{Gauge, Reading, as_double};
 use crate::queries::{self, unreadable};
 use crate::row::{Compiler, is_row_rule};
@@ -149,18 +151,24 @@ impl DatasetRules {
             "ColumnCorrelation" => Ok(correlation(leaf, reading.pair.correlation())),
             "ColumnNamesMatchPattern" => self.names_match(leaf),
             "Entropy" => queries::entropy(leaf, context).await.map(|entropy| optional(leaf, "Entropy", entropy)),
-            "UniqueValueRatio" | "DistinctValuesCount" => {
-                let counts = measured.keys.get(&index).ok_or_else(|| Error::bug("the keys were not counted"));
-                counts.map(|counts| distinct(leaf, counts))
-            }
+            "UniqueValueRatio" | "DistinctValuesCount" => measured.keys(index).map(|counts| distinct(leaf, counts)),
+            "DuplicateRowCount" => measured.keys(index).map(|counts| duplicates(leaf, counts)),
             "Completeness" => Ok(optional(leaf, "Completeness", reading.ratio())),
             "IsComplete" => Ok(complete(leaf, reading)),
-            "ColumnValues" => Ok(compliance(leaf, "ColumnValues.Compliance", reading)),
-            "ColumnLength" => Ok(compliance(leaf, "LengthCompliance", reading)),
-            "Uniqueness" | "IsUnique" | "IsPrimaryKey" => {
-                let counts = measured.keys.get(&index).ok_or_else(|| Error::bug("the keys were not counted"));
-                counts.map(|counts| uniqueness(leaf, counts))
+            "ColumnValues" | "ColumnLength" | "ColumnDataType" | "DataFreshness" => Ok(compliance(leaf, reading)),
+            "Skewness" => Ok(optional(leaf, "Skewness", reading.shape.skewness())),
+            "Kurtosis" => Ok(optional(leaf, "Kurtosis", reading.shape.kurtosis())),
+            "Range" => Ok(optional(leaf, "Range", reading.extremes.range())),
+            "ZerosCount" => Ok(optional(leaf, "ZerosCount", Some(as_double(reading.hits)))),
+            "InterquartileRange" => {
+                let range = queries::interquartile_range(leaf, context).await;
+                range.map(|range| optional(leaf, "InterquartileRange", range))
             }
+            "Uniqueness" | "IsUnique" | "IsPrimaryKey" => measured.keys(index).map(|counts| uniqueness(leaf, counts)),
+            "RowCountMatch" => matching::row_count_match(leaf, reading.rows, context).await,
+            "SchemaMatch" => matching::schema_match(leaf, &self.schema, context).await,
+            "AggregateMatch" => matching::aggregate_match(leaf, context).await,
+            "DatasetMatch" => matching::dataset_match(leaf, &self.schema, context).await,
             "ReferentialIntegrity" => queries::referential_integrity(leaf, context).await,
             "CustomSql" => queries::custom_sql(leaf, &self.schema, context).await,
             other => Err(Error::usage(format!("`{other}` cannot be evaluated by lakegate"))),
@@ -191,6 +199,12 @@ impl DatasetRules {
 struct Measured {
     readings: Vec<Reading>,
     keys: BTreeMap<usize, KeyCounts>,
+}
+
+impl Measured {
+    fn keys(&self, index: usize) -> Result<&KeyCounts> {
+        self.keys.get(&index).ok_or_else(|| Error::bug("the keys were not counted"))
+    }
 }
 
 /// The pass over one part of the data.
@@ -235,9 +249,17 @@ impl Part {
     }
 }
 
-/// The columns that a rule's text could mean: reading one too many does no harm.
+/// The columns that a rule's text could mean: reading one too many does no harm. A rule over whole rows reads all.
 fn scanned_columns(schema: &SchemaRef, rules: &[Rule]) -> SchemaRef {
-    let named = |field: &&Arc<Field>| rules.iter().any(|rule| rule.text.contains(field.name().as_str()));
+    let whole_rows = |leaf: &&Leaf| leaf.name() == "DuplicateRowCount" && leaf.parameters.is_empty();
+    if rules.iter().any(|rule| rule.node.leaves().iter().any(whole_rows)) {
+        return SchemaRef::clone(schema);
+    }
+    let texts: Vec<String> = rules.iter().map(|rule| rule.text.to_lowercase()).collect();
+    let named = |field: &&Arc<Field>| {
+        let name = field.name().to_lowercase();
+        texts.iter().any(|text| text.contains(&name))
+    };
     let mut fields: Vec<Arc<Field>> = schema.fields().iter().filter(named).cloned().collect();
     if fields.is_empty() {
         fields.extend(schema.fields().first().cloned());

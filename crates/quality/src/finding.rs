@@ -70,6 +70,15 @@ pub(crate) fn distinct(leaf: &Leaf, counts: &KeyCounts) -> Finding {
     optional(leaf, "UniqueValueRatio", ratio)
 }
 
+/// Rows whose key other rows have too.
+pub(crate) fn duplicates(leaf: &Leaf, counts: &KeyCounts) -> Finding {
+    let metric = match leaf.parameters.as_slice() {
+        [] => "Dataset.*.DuplicateRowCount".to_owned(),
+        columns => metric_of(columns, "DuplicateRowCount"),
+    };
+    number(leaf, &metric, as_double(counts.keyed - counts.once))
+}
+
 /// Values that occur once over rows, rows whose columns are all NULL left out.
 pub(crate) fn uniqueness(leaf: &Leaf, counts: &KeyCounts) -> Finding {
     let uniqueness = (counts.keyed > 0).then(|| as_double(counts.once) / as_double(counts.keyed));
@@ -101,12 +110,21 @@ pub(crate) fn complete(leaf: &Leaf, reading: &Reading) -> Finding {
     finding(nulls == 0, metric, Some(format!("{nulls} of {} rows hold NULL", reading.rows)))
 }
 
-pub(crate) fn compliance(leaf: &Leaf, name: &str, reading: &Reading) -> Finding {
-    let metric = format!("Column.{}.{name}", leaf.column());
-    match reading.ratio() {
-        Some(ratio) => thresholded(leaf, &metric, ratio, reading.rows - reading.hits),
-        None => finding(true, [], None),
+pub(crate) fn compliance(leaf: &Leaf, reading: &Reading) -> Finding {
+    let (name, ends) = match leaf.name() {
+        "ColumnLength" => ("LengthCompliance", Some(("MinimumLength", "MaximumLength"))),
+        "ColumnDataType" => ("ColumnDataType.Compliance", None),
+        "DataFreshness" => ("DataFreshness.Compliance", None),
+        _ => ("ColumnValues.Compliance", Some(("Minimum", "Maximum"))),
+    };
+    let Some(ratio) = reading.ratio() else { return finding(true, [], None) };
+    let metric = |name: &str| format!("Column.{}.{name}", leaf.column());
+    let mut found = thresholded(leaf, &metric(name), ratio, reading.rows - reading.hits);
+    if let Some((least, greatest)) = ends {
+        found.metrics.extend(reading.extremes.minimum().map(|value| (metric(least), value)));
+        found.metrics.extend(reading.extremes.maximum().map(|value| (metric(greatest), value)));
     }
+    found
 }
 
 /// A fraction of rows against the rule's threshold: without one, all rows must satisfy.

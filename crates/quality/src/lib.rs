@@ -12,15 +12,19 @@
 //! # Ok::<(), lakegate_contract::Error>(())
 //! ```
 
+mod age;
 mod ast;
+mod castable;
 mod check;
 mod compare;
 mod condition;
 mod custom_sql;
 mod dataset;
+mod extremes;
 mod finding;
 mod keys;
 mod lexer;
+mod matching;
 mod measure;
 mod moments;
 mod outcome;
@@ -29,6 +33,8 @@ mod print;
 mod queries;
 mod row;
 mod rule_type;
+mod shape;
+mod spark_time;
 
 pub use ast::{Rule, Ruleset};
 pub use check::{check, check_with_references};

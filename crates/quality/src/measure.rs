@@ -1,31 +1,49 @@
 //! What is measured in the one pass over a dataset, rule by rule.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch};
 use arrow::compute::{and, cast, filter, is_not_null};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, Schema};
 use lakegate_contract::{Error, Result};
 
 use crate::ast::Leaf;
+use crate::compare::lengths;
+use crate::extremes::{Extremes, unscaled};
 use crate::keys::KeyCounter;
 use crate::moments::{Moments, Pair};
 use crate::row::{Compiler, Filter, RowLeaf, is_row_leaf};
+use crate::shape::Shape;
 
 /// How a rule is measured in the pass.
 pub(crate) enum Gauge {
     /// Rows that `where` keeps.
     Rows(Option<Filter>),
-    /// Rows of these whose value satisfies a test.
-    Row(RowLeaf),
+    /// Rows of these whose value satisfies a test, and the extremes of what is tested where these are metrics of the rule.
+    Row(RowLeaf, Option<Tested>),
     /// Rows of these that are not NULL.
     NotNull(usize, Option<Filter>),
     /// Sum and count of the values.
     Sum(usize, Option<Filter>),
     /// Mean of the values and distance from it.
     Moments(usize, Option<Filter>),
-    /// The same of two columns together.
+    /// Higher powers of that distance.
+    Shape(usize, Option<Filter>),
+    /// The least and the greatest value.
+    Extremes(usize, Option<Filter>),
+    /// Means and distances of two columns together.
     Pair(usize, usize, Option<Filter>),
     /// Keys of these columns, counted by a [`KeyCounter`].
     Keys(Vec<usize>, Option<Filter>),
+}
+
+/// What of a column is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tested {
+    /// Its numbers.
+    Values(usize),
+    /// The lengths of its texts.
+    Lengths(usize),
 }
 
 /// What a gauge has counted.
@@ -43,6 +61,8 @@ pub(crate) struct Reading {
     overflowed: bool,
     pub(crate) moments: Moments,
     pub(crate) pair: Pair,
+    pub(crate) shape: Shape,
+    pub(crate) extremes: Extremes,
 }
 
 impl Reading {
@@ -52,17 +72,11 @@ impl Reading {
     }
 
     /// The sum; `None` when nothing was summed.
-    #[expect(clippy::cast_precision_loss, reason = "a metric is a double")]
     pub(crate) fn sum(&self) -> Option<f64> {
         if self.hits == 0 || self.overflowed {
             return None;
         }
-        // Text is the one way from a decimal to the nearest double.
-        let exact = match self.scale {
-            0 => self.whole as f64,
-            scale => format!("{}e-{scale}", self.whole).parse().unwrap_or(f64::NAN),
-        };
-        Some(exact + self.floating)
+        Some(unscaled(self.whole, self.scale) + self.floating)
     }
 
     pub(crate) fn mean(&self) -> Option<f64> {
@@ -78,6 +92,8 @@ impl Reading {
         self.overflowed |= other.overflowed;
         self.moments.merge(&other.moments);
         self.pair.merge(&other.pair);
+        self.shape.merge(&other.shape);
+        self.extremes.merge(&other.extremes);
     }
 
     fn add_whole(&mut self, value: i128) {
@@ -97,22 +113,35 @@ impl Gauge {
     /// The gauge of a rule; `None` when it takes more than one pass, or no data at all.
     pub(crate) fn of(leaf: &Leaf, compiler: &Compiler) -> Result<Option<Self>> {
         if is_row_leaf(leaf) {
-            return Ok(Some(Gauge::Row(compiler.leaf(leaf)?)));
+            return Ok(Some(Gauge::Row(compiler.leaf(leaf)?, compiler.tested(leaf)?)));
         }
+        let filter = || compiler.filter(leaf);
+        let numbers = || compiler.numeric_column(leaf.column());
         Ok(Some(match leaf.name() {
-            "RowCount" => Gauge::Rows(compiler.filter(leaf)?),
-            "Completeness" => Gauge::NotNull(compiler.column(leaf.column())?, compiler.filter(leaf)?),
-            "Mean" | "Sum" => Gauge::Sum(compiler.numeric_column(leaf.column())?, compiler.filter(leaf)?),
-            "StandardDeviation" | "Variance" => {
-                Gauge::Moments(compiler.numeric_column(leaf.column())?, compiler.filter(leaf)?)
+            "RowCount" => Gauge::Rows(filter()?),
+            "RowCountMatch" => Gauge::Rows(None),
+            "Completeness" => Gauge::NotNull(compiler.column(leaf.column())?, filter()?),
+            "Mean" | "Sum" => Gauge::Sum(numbers()?, filter()?),
+            "StandardDeviation" | "Variance" => Gauge::Moments(numbers()?, filter()?),
+            "Skewness" | "Kurtosis" => Gauge::Shape(numbers()?, filter()?),
+            "Range" => Gauge::Extremes(numbers()?, filter()?),
+            "ZerosCount" => Gauge::Row(compiler.zeros(leaf)?, None),
+            "InterquartileRange" => {
+                numbers()?;
+                return Ok(None);
             }
             "ColumnCorrelation" => {
                 let second = leaf.parameters.get(1).map(String::as_str).unwrap_or_default();
                 let columns = (compiler.numeric_column(leaf.column())?, compiler.numeric_column(second)?);
                 Gauge::Pair(columns.0, columns.1, compiler.filter(leaf)?)
             }
-            "Uniqueness" | "IsUnique" | "IsPrimaryKey" | "UniqueValueRatio" | "DistinctValuesCount" => {
-                let columns = leaf.parameters.iter().map(|c| compiler.column(c)).collect::<Result<_>>()?;
+            "Uniqueness"
+            | "IsUnique"
+            | "IsPrimaryKey"
+            | "UniqueValueRatio"
+            | "DistinctValuesCount"
+            | "DuplicateRowCount" => {
+                let columns = compiler.key_columns(leaf)?;
                 Gauge::Keys(columns, compiler.filter(leaf)?)
             }
             _ => return Ok(None),
@@ -127,21 +156,32 @@ impl Gauge {
                 let kept = kept(where_.as_ref(), batch)?;
                 reading.rows += kept.map_or(rows, |k| k.true_count() as u64);
             }
-            Gauge::Row(leaf) => add(reading, rows, &leaf.test(batch)?, leaf.kept(batch)?.as_ref())?,
+            Gauge::Row(leaf, tested) => {
+                let kept = leaf.kept(batch)?;
+                add(reading, rows, &leaf.test(batch)?, kept.as_ref())?;
+                if let Some(tested) = tested {
+                    reading.extremes.add(&tested.numbers(batch, kept.as_ref())?)?;
+                }
+            }
             Gauge::NotNull(index, where_) => {
                 let valid = is_not_null(column(batch, *index)?).map_err(kernel)?;
                 add(reading, rows, &valid, kept(where_.as_ref(), batch)?.as_ref())?;
             }
             Gauge::Sum(index, where_) => {
-                let values = column(batch, *index)?;
-                match kept(where_.as_ref(), batch)? {
-                    Some(kept) => sum(reading, &filter(values, &kept).map_err(kernel)?)?,
-                    None => sum(reading, values)?,
-                }
+                let kept = kept(where_.as_ref(), batch)?;
+                sum(reading, &kept_values(batch, *index, kept.as_ref())?)?;
             }
             Gauge::Moments(index, where_) => {
                 let kept = kept(where_.as_ref(), batch)?;
                 reading.moments.add(&doubles(batch, *index, kept.as_ref())?);
+            }
+            Gauge::Shape(index, where_) => {
+                let kept = kept(where_.as_ref(), batch)?;
+                reading.shape.add(&doubles(batch, *index, kept.as_ref())?);
+            }
+            Gauge::Extremes(index, where_) => {
+                let kept = kept(where_.as_ref(), batch)?;
+                reading.extremes.add(&kept_values(batch, *index, kept.as_ref())?)?;
             }
             Gauge::Pair(left, right, where_) => {
                 let kept = kept(where_.as_ref(), batch)?;
@@ -214,13 +254,27 @@ fn sum(reading: &mut Reading, values: &ArrayRef) -> Result<()> {
     Ok(())
 }
 
-/// The values of a column that are kept, as doubles.
-fn doubles(batch: &RecordBatch, index: usize, kept: Option<&BooleanArray>) -> Result<Float64Array> {
+impl Tested {
+    fn numbers(self, batch: &RecordBatch, kept: Option<&BooleanArray>) -> Result<ArrayRef> {
+        match self {
+            Tested::Values(index) => kept_values(batch, index, kept),
+            Tested::Lengths(index) => Ok(Arc::new(lengths(&kept_values(batch, index, kept)?)?)),
+        }
+    }
+}
+
+/// The values of a column that are kept.
+fn kept_values(batch: &RecordBatch, index: usize, kept: Option<&BooleanArray>) -> Result<ArrayRef> {
     let values = column(batch, index)?;
-    let values = match kept {
-        Some(kept) => filter(values, kept).map_err(kernel)?,
-        None => ArrayRef::clone(values),
-    };
+    match kept {
+        Some(kept) => filter(values, kept).map_err(kernel),
+        None => Ok(ArrayRef::clone(values)),
+    }
+}
+
+/// The same as doubles.
+fn doubles(batch: &RecordBatch, index: usize, kept: Option<&BooleanArray>) -> Result<Float64Array> {
+    let values = kept_values(batch, index, kept)?;
     Ok(cast(&values, &DataType::Float64).map_err(kernel)?.as_primitive::<Float64Type>().clone())
 }
 

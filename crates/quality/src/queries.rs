@@ -1,9 +1,9 @@
 //! Rules that take a query of their own.
 
-use arrow::array::AsArray;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
 use datafusion::error::DataFusionError;
-use datafusion::prelude::{SessionContext, ident};
+use datafusion::prelude::{DataFrame, SessionContext, ident};
 use futures::TryStreamExt as _;
 use lakegate_contract::{Class, Error, Result};
 
@@ -16,12 +16,7 @@ use crate::row::Compiler;
 /// Rows whose key stands in the reference over rows. NULL in a key never matches.
 pub(crate) async fn referential_integrity(leaf: &Leaf, context: &SessionContext) -> Result<Finding> {
     let own = leaf.columns();
-    let (alias, theirs) = leaf.reference().ok_or_else(|| {
-        Error::usage("the second parameter names no dataset").expected("\"alias.column\" or \"alias.{a,b}\"")
-    })?;
-    if own.len() != theirs.len() {
-        return Err(Error::usage("the two sides have different numbers of columns"));
-    }
+    let (alias, theirs) = leaf.reference()?;
     let matched = own
         .iter()
         .zip(&theirs)
@@ -72,7 +67,7 @@ pub(crate) async fn custom_sql(leaf: &Leaf, schema: &SchemaRef, context: &Sessio
     let frame = custom_sql::plan(context, leaf.column()).await?;
     if leaf.condition.is_some() {
         let batches = frame.collect().await.map_err(unreadable)?;
-        let rows: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let value = batches.iter().find(|b| b.num_rows() == 1 && b.num_columns() == 1);
         let (1, Some(batch)) = (rows, value) else {
             return Err(Error::usage(format!("the SQL gave {rows} rows")).expected("one row with one number"));
@@ -96,7 +91,7 @@ pub(crate) async fn custom_sql(leaf: &Leaf, schema: &SchemaRef, context: &Sessio
 async fn custom_sql_rows(
     leaf: &Leaf,
     schema: &SchemaRef,
-    frame: datafusion::prelude::DataFrame,
+    frame: DataFrame,
     context: &SessionContext,
 ) -> Result<Finding> {
     use datafusion::common::JoinType;
@@ -108,7 +103,7 @@ async fn custom_sql_rows(
     }
     let renamed = frame
         .select(names.iter().map(|n| ident(n.as_str()).alias(format!("returned {n}"))))
-        .and_then(datafusion::prelude::DataFrame::distinct)
+        .and_then(DataFrame::distinct)
         .map_err(unreadable)?;
     let same = names
         .iter()
@@ -128,16 +123,10 @@ async fn custom_sql_rows(
 pub(crate) async fn entropy(leaf: &Leaf, context: &SessionContext) -> Result<Option<f64>> {
     use datafusion::functions_aggregate::expr_fn::count;
     use datafusion::logical_expr::lit;
-    let mut frame = context.table("primary").await.map_err(unreadable)?;
-    if let Some(text) = &leaf.filter {
-        custom_sql::refuse_monsters(text)?;
-        let predicate = context.state().create_logical_expr(text, frame.schema()).map_err(unreadable)?;
-        frame = frame.filter(predicate).map_err(unreadable)?;
-    }
     let column = ident(leaf.column());
-    let grouped = frame
-        .filter(column.clone().is_not_null())
-        .and_then(|kept| kept.aggregate(vec![column], vec![count(lit(1)).alias("occurrences")]))
+    let grouped = kept_values(leaf, context)
+        .await?
+        .aggregate(vec![column], vec![count(lit(1)).alias("occurrences")])
         .and_then(|grouped| grouped.select(vec![ident("occurrences")]))
         .map_err(unreadable)?;
     let mut stream = grouped.execute_stream().await.map_err(unreadable)?;
@@ -153,24 +142,85 @@ pub(crate) async fn entropy(leaf: &Leaf, context: &SessionContext) -> Result<Opt
     Ok((rows > 0.0).then(|| (f64::ln(rows) - weighted / rows).max(0.0)))
 }
 
-/// The whole numbers of a query's one row.
-async fn counts(context: &SessionContext, sql: &str) -> Result<Vec<Option<u64>>> {
+/// Spark's exact `percentile`: between the values on both sides of a quarter and of three quarters of the way through them in order.
+/// `None` when there is no value.
+pub(crate) async fn interquartile_range(leaf: &Leaf, context: &SessionContext) -> Result<Option<f64>> {
+    use datafusion::logical_expr::cast;
+    let kept = kept_values(leaf, context).await?;
+    let rows = as_double(kept.clone().count().await.map_err(unreadable)? as u64);
+    if rows == 0.0 {
+        return Ok(None);
+    }
+    let value = cast(ident(leaf.column()), DataType::Float64).alias("value");
+    let sorted = kept.select(vec![value]).and_then(|values| values.sort(vec![ident("value").sort(true, false)]));
+    let mut stream = sorted.map_err(unreadable)?.execute_stream().await.map_err(unreadable)?;
+    let mut quartiles = [Quartile::new(0.25 * (rows - 1.0)), Quartile::new(0.75 * (rows - 1.0))];
+    let mut seen = 0.0;
+    while let Some(batch) = stream.try_next().await.map_err(unreadable)? {
+        let values = batch.column(0).as_primitive::<Float64Type>().values();
+        quartiles.iter_mut().for_each(|quartile| quartile.read(values, seen));
+        seen += as_double(values.len() as u64);
+    }
+    let [first, third] = quartiles;
+    Ok(Some(third.value() - first.value()))
+}
+
+/// A place among sorted values, and the values on both sides of it.
+struct Quartile {
+    place: f64,
+    sides: [f64; 2],
+}
+
+impl Quartile {
+    fn new(place: f64) -> Self {
+        Self { place, sides: [f64::NAN; 2] }
+    }
+
+    /// Looks for its sides among values of which the first has `start` values before it.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place within a batch")]
+    fn read(&mut self, values: &[f64], start: f64) {
+        for (side, place) in [self.place.floor(), self.place.ceil()].into_iter().enumerate() {
+            if place >= start
+                && let (Some(value), Some(side)) = (values.get((place - start) as usize), self.sides.get_mut(side))
+            {
+                *side = *value;
+            }
+        }
+    }
+
+    fn value(&self) -> f64 {
+        let [low, high] = self.sides;
+        low + (high - low) * self.place.fract()
+    }
+}
+
+/// The rows that `where` keeps and in which the column is not NULL.
+async fn kept_values(leaf: &Leaf, context: &SessionContext) -> Result<DataFrame> {
+    let mut frame = context.table("primary").await.map_err(unreadable)?;
+    if let Some(text) = &leaf.filter {
+        custom_sql::refuse_monsters(text)?;
+        let predicate = context.state().create_logical_expr(text, frame.schema()).map_err(unreadable)?;
+        frame = frame.filter(predicate).map_err(unreadable)?;
+    }
+    frame.filter(ident(leaf.column()).is_not_null()).map_err(unreadable)
+}
+
+/// The one row of a query.
+pub(crate) async fn only_row(context: &SessionContext, sql: &str) -> Result<RecordBatch> {
     custom_sql::refuse_monsters(sql)?;
     let frame = context.sql(sql).await.map_err(unreadable)?;
     let batches: Vec<_> = frame.execute_stream().await.map_err(unreadable)?.try_collect().await.map_err(unreadable)?;
-    let row = batches.iter().find(|b| b.num_rows() == 1).ok_or_else(|| Error::bug("a count is missing"))?;
-    Ok(row
-        .columns()
-        .iter()
-        .map(|c| {
-            c.as_primitive_opt::<Int64Type>()
-                .and_then(|v| v.iter().next().flatten())
-                .and_then(|v| u64::try_from(v).ok())
-        })
-        .collect())
+    batches.into_iter().find(|b: &RecordBatch| b.num_rows() == 1).ok_or_else(|| Error::bug("a query gave no row"))
 }
 
-fn quoted(name: &str) -> String {
+/// The whole numbers of a query's one row.
+pub(crate) async fn counts(context: &SessionContext, sql: &str) -> Result<Vec<Option<u64>>> {
+    let row = only_row(context, sql).await?;
+    let number = |c: &ArrayRef| c.as_primitive_opt::<Int64Type>().and_then(|v| v.iter().next().flatten());
+    Ok(row.columns().iter().map(|c| number(c).and_then(|v| u64::try_from(v).ok())).collect())
+}
+
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

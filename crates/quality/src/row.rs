@@ -11,13 +11,17 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
 
+use crate::age::Age;
 use crate::ast::{Leaf, Node, Rule, Ruleset};
+use crate::castable::Castable;
 use crate::compare::Test;
-use crate::condition::Condition;
+use crate::condition::{Comparison, Condition, Number, NumberCondition, NumberOperand, Operator};
+use crate::measure::Tested;
 
 /// The rules of a ruleset that judge single rows, compiled for one schema.
 ///
-/// They are `ColumnValues`, `ColumnLength` and `IsComplete` without a threshold, and combinations of these alone.
+/// They are `ColumnValues`, `ColumnLength`, `ColumnDataType`, `DataFreshness` and `IsComplete` without a threshold, and combinations of
+/// these alone.
 pub struct RowRules {
     rules: Vec<CompiledRule>,
 }
@@ -60,7 +64,7 @@ pub(crate) fn is_row_rule(rule: &Rule) -> bool {
 
 /// Whether a rule has a truth value for each row.
 pub(crate) fn is_row_leaf(leaf: &Leaf) -> bool {
-    matches!(leaf.name(), "ColumnValues" | "ColumnLength" | "IsComplete")
+    matches!(leaf.name(), "ColumnValues" | "ColumnLength" | "IsComplete" | "ColumnDataType" | "DataFreshness")
 }
 
 impl RowRules {
@@ -203,6 +207,34 @@ impl Compiler {
         Ok(RowLeaf { column, test: self.test(leaf)?, filter: self.filter(leaf)? })
     }
 
+    /// The rows whose number is zero.
+    pub(crate) fn zeros(&self, leaf: &Leaf) -> Result<RowLeaf> {
+        let column = self.numeric_column(leaf.column())?;
+        let zero = NumberOperand::Number(Number { value: 0.0, text: "0".to_owned() });
+        let comparison = Comparison::Compare(Operator::Equal, zero);
+        let test = Test::new(&Condition::Number(NumberCondition { comparison }), chrono_tz::UTC, self.now)?;
+        Ok(RowLeaf { column, test, filter: self.filter(leaf)? })
+    }
+
+    /// What of the column a row rule compares as a number, if it does.
+    pub(crate) fn tested(&self, leaf: &Leaf) -> Result<Option<Tested>> {
+        let column = self.column(leaf.column())?;
+        let numbers = self.schema.field(column).data_type().is_numeric();
+        Ok(match (leaf.name(), &leaf.condition) {
+            ("ColumnLength", _) => Some(Tested::Lengths(column)),
+            ("ColumnValues", Some(Condition::Number(_))) if numbers => Some(Tested::Values(column)),
+            _ => None,
+        })
+    }
+
+    /// The columns of a rule over keys; all of them where it names none.
+    pub(crate) fn key_columns(&self, leaf: &Leaf) -> Result<Vec<usize>> {
+        if leaf.parameters.is_empty() {
+            return Ok((0..self.schema.fields().len()).collect());
+        }
+        leaf.parameters.iter().map(|column| self.column(column)).collect()
+    }
+
     pub(crate) fn column(&self, name: &str) -> Result<usize> {
         self.schema.index_of(name).map_err(|_| unknown_column(name, &self.schema))
     }
@@ -225,6 +257,10 @@ impl Compiler {
                 crate::compare::refuse_dynamic(number)?;
                 Ok(Test::Length(number.clone()))
             }
+            ("ColumnDataType", Some(condition)) => {
+                Castable::new(condition, leaf.tags.get("format").map(String::as_str)).map(Test::Castable)
+            }
+            ("DataFreshness", Some(Condition::Duration(minutes))) => Ok(Test::Age(Age::new(minutes, self.now))),
             (_, Some(condition)) => Test::new(condition, zone(leaf)?, self.now),
             _ => Err(missing()),
         }

@@ -36,12 +36,25 @@ fn references() -> RecordBatch {
     RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1, 2, 2, 3])) as ArrayRef)]).unwrap()
 }
 
+/// Rows 1 to 4 of the data, the second with another number, the third without its key; row 1 has no other.
+fn twins() -> RecordBatch {
+    let money = Decimal128Array::from(vec![Some(1050), Some(-10), None, Some(30)]).with_precision_and_scale(12, 2);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("money", Arc::new(money.unwrap())),
+        ("number", Arc::new(Int64Array::from(vec![1, 7, 3, 3]))),
+        ("word", Arc::new(StringArray::from(vec![Some("paid"), Some("lost"), None, Some("")]))),
+        ("other", Arc::new(Int64Array::from(vec![None, Some(2), None, Some(9)]))),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap()
+}
+
 async fn judge_over(batch: RecordBatch, rule: &str) -> crate::RuleOutcome {
     let ruleset = parse(&format!("Rules = [ {rule} ]"), "t.dqdl").unwrap_or_else(|e| panic!("{rule}: {e}"));
     let context = SessionContext::new();
     let schema = batch.schema();
     context.register_batch("primary", batch).unwrap();
     context.register_batch("users", references()).unwrap();
+    context.register_batch("twins", twins()).unwrap();
     let rules = DatasetRules::compile(&ruleset, schema, Scope::Whole).unwrap();
     rules.evaluate(&context).await.unwrap().swap_remove(0)
 }
@@ -79,6 +92,53 @@ async fn each_rule_holds_or_not_as_worked_out_by_hand() {
         ("ColumnCorrelation \"id\" \"ref\" between 0.0631 and 0.0632", true),
         ("ColumnCorrelation \"id\" \"id\" > 0.9999", true),
         ("ColumnCorrelation \"id\" \"ref\" > 0 where \"id = 3\"", false), // one row does not vary
+        // 1, 2, 3, 3, 5: distances -1.8, -0.8, 0.2, 0.2, 2.2: squares 8.8, cubes 4.32, fourth powers 34.336
+        // √5 · 4.32 / 8.8^1.5 = 9.6598 / 26.105 = 0.3700; 5 · 34.336 / 77.44 - 3 = -0.7831
+        ("Skewness \"id\" between 0.3700 and 0.3701", true),
+        ("Kurtosis \"id\" between -0.7831 and -0.7830", true),
+        ("Skewness \"id\" = 0 where \"id = 3\"", true),
+        ("Kurtosis \"id\" >= 0 where \"id > 9\"", false), // no value
+        ("Range \"id\" = 4", true),
+        ("Range \"amount\" between 100.0899 and 100.0901", true), // 99.99 - -0.10, as doubles
+        ("Range \"amount\" = 0 where \"id = 1\"", true),
+        ("Range \"amount\" >= 0 where \"amount is null\"", false), // no value
+        // Places 1 and 3 of 1, 2, 3, 3, 5: 3 - 2
+        ("InterquartileRange \"id\" = 1", true),
+        // -0.1, 0.3, 10.5, 99.99: places 0.75 and 2.25: 0.2 and 32.8725
+        ("InterquartileRange \"amount\" between 32.672 and 32.673", true),
+        ("InterquartileRange \"id\" = 0 where \"id = 3\"", true),
+        ("InterquartileRange \"id\" = 0 where \"id > 9\"", false), // no value
+        ("ZerosCount \"id\" = 0", true),
+        ("ZerosCount \"ref\" = 0 where \"id > 9\"", true),
+        ("DuplicateRowCount \"id\" = 2", true),  // 3 and 3
+        ("DuplicateRowCount \"ref\" = 2", true), // 1 and 1; NULL is left out
+        ("DuplicateRowCount \"id\" \"ref\" = 0", true),
+        ("DuplicateRowCount = 0", true),
+        ("DuplicateRowCount \"id\" = 0 where \"status is not null\"", true),
+        ("RowCountMatch \"users\" = 1.25", true), // 5 of 4
+        ("RowCountMatch \"users\" = 1.0", false),
+        ("SchemaMatch \"primary\" = 1.0", true),
+        ("SchemaMatch \"users\" = 0.0", true), // 6 columns and 1
+        ("AggregateMatch \"sum(id)\" \"sum(users.id)\" = 1.75", true), // 14 of 8
+        ("AggregateMatch \"avg(id)\" \"AVG(users.id)\" between 1.39 and 1.41", true), // 2.8 of 2
+        ("AggregateMatch \"sum(users.id)\" \"sum(amount)\" < 0.08", true), // 8 of 110.69
+        ("DatasetMatch \"users\" \"id\" \"id\" > 0.5", false), // ids are not unique
+        ("DatasetMatch \"twins\" \"amount->money\" \"id->number,status->word\" = 0.4", true), // rows 1 and 4 of five
+        ("DatasetMatch \"twins\" \"amount->money\" \"id->number\" = 0.4", true),
+        ("DatasetMatch \"twins\" \"amount->money\" \"ref->other\" = 0.4", true), // NULL is NULL: rows 2 and 4
+        ("ColumnDataType \"status\" = \"Integer\"", false),
+        ("ColumnDataType \"status\" != \"Integer\"", true), // NULL is not one either
+        ("ColumnDataType \"status\" != \"Boolean\" with threshold = 1.0", true),
+        ("ColumnDataType \"id\" = \"LONG\"", true),
+        ("ColumnDataType \"amount\" = \"double\"", false), // NULL
+        ("ColumnDataType \"amount\" = \"double\" with threshold = 0.8", true),
+        ("ColumnDataType \"amount\" = \"double\" where \"amount is not null\"", true),
+        ("ColumnDataType \"day\" = \"Date\" where \"id <> 3\"", true),
+        ("ColumnDataType \"day\" in [\"Integer\", \"Boolean\"] where \"id <> 3\"", false),
+        ("DataFreshness \"day\" > 24 hours where \"day is not null\"", true),
+        ("DataFreshness \"day\" > 24 hours", false), // NULL has no age
+        ("DataFreshness \"day\" <= 90 minutes where \"id = 1\"", false),
+        ("DataFreshness \"day\" not between 1 hours and 20000 days where \"id = 5\"", false),
         ("ColumnExists \"nope\"", false),
         ("IsComplete \"id\"", true),
         ("IsComplete \"status\"", false),
@@ -152,6 +212,16 @@ async fn an_empty_dataset_has_no_bad_row_and_nothing_to_measure() {
         ("IsUnique \"id\"", false),
         ("Sum \"id\" = 0", false),
         ("ReferentialIntegrity \"ref\" \"users.id\" > 0", false),
+        ("Skewness \"id\" >= 0", false),
+        ("Range \"id\" >= 0", false),
+        ("InterquartileRange \"id\" >= 0", false),
+        ("ZerosCount \"id\" = 0", true),
+        ("DuplicateRowCount = 0", true),
+        ("RowCountMatch \"users\" = 0.0", true),
+        ("AggregateMatch \"sum(id)\" \"sum(users.id)\" >= 0", false),
+        ("DatasetMatch \"twins\" \"amount->money\" \"id->number\" >= 0", false),
+        ("ColumnDataType \"status\" = \"Integer\"", true),
+        ("DataFreshness \"day\" <= 1 hours", true),
     ] {
         let outcome = judge_over(data().slice(0, 0), rule).await;
         assert_eq!(outcome.result == RuleResult::Pass, holds, "{rule}: {outcome:?}");
@@ -245,8 +315,37 @@ fn statistics_of_what_is_no_number_are_found_before_the_data_is_read() {
 }
 
 #[test]
+fn rules_over_other_datasets_are_checked_before_any_is_read() {
+    let references =
+        BTreeMap::from([("users".to_owned(), references().schema()), ("twins".to_owned(), twins().schema())]);
+    for (rule, problems) in [
+        ("RowCountMatch \"users\" = 1", 0),
+        ("RowCountMatch \"nobody\" = 1", 1),
+        ("SchemaMatch \"user\" = 1", 1),
+        ("AggregateMatch \"sum(id)\" \"sum(users.id)\" = 1", 0),
+        ("AggregateMatch \"sum(status)\" \"sum(users.id)\" = 1", 1),
+        ("AggregateMatch \"sum(id)\" \"sum(users.nope)\" = 1", 1),
+        ("AggregateMatch \"max(id)\" \"sum(users.id)\" = 1", 1),
+        ("DatasetMatch \"twins\" \"amount->money\" \"id->number\" = 1", 0),
+        ("DatasetMatch \"twins\" \"amount->money\" = 1", 5), // all other columns under their own names
+        ("DatasetMatch \"twins\" \"nope->money\" \"id->number\" = 1", 1),
+        ("DatasetMatch \"twins\" \",\" \"id->number\" = 1", 1),
+        ("ReferentialIntegrity \"ref,id\" \"users.id\" = 1", 1),
+        ("ColumnDataType \"status\" = \"Text\"", 1),
+        ("ColumnDataType \"status\" matches \"Int.*\"", 1),
+        ("ColumnDataType \"status\" = \"Date\" with format = \"yyyy\"", 1),
+        ("DataFreshness \"amount\" < 1 hours", 1),
+        ("Kurtosis \"status\" < 1", 1),
+    ] {
+        let ruleset = parse(&format!("Rules = [ {rule} ]"), "r").unwrap();
+        let found = check(&ruleset, &data().schema(), Some(&references));
+        assert_eq!(found.len(), problems, "{rule}: {found:?}");
+    }
+}
+
+#[test]
 fn checking_finds_every_problem() {
-    let text = "Rules = [\n IsComplete \"stauts\",\n Range \"id\" > 1,\n ColumnValues \"status\" matches \"(?=a)\",\n Sum \"status\" > 1,\n \
+    let text = "Rules = [\n IsComplete \"stauts\",\n FileSize > 1 KB,\n ColumnValues \"status\" matches \"(?=a)\",\n Sum \"status\" > 1,\n \
         ReferentialIntegrity \"ref\" \"user.id\" = 1,\n RowCount > last(),\n RowCount > 0 where \"nope > 1\" ]";
     let references = BTreeMap::from([("users".to_owned(), references().schema())]);
     let problems = check(&parse(text, "r").unwrap(), &data().schema(), Some(&references));

@@ -1,0 +1,251 @@
+//! Rules that compare the dataset with another one: RowCountMatch, SchemaMatch, AggregateMatch, DatasetMatch.
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
+use datafusion::prelude::SessionContext;
+use lakegate_contract::{Error, Result};
+
+use crate::ast::Leaf;
+use crate::finding::{Finding, finding, number};
+use crate::measure::as_double;
+use crate::queries::{counts, only_row, quoted, unreadable};
+
+/// Rows over rows of the other dataset: infinite, or no number, where that one is empty.
+pub(crate) async fn row_count_match(leaf: &Leaf, rows: u64, context: &SessionContext) -> Result<Finding> {
+    let alias = leaf.column();
+    let theirs = counts(context, &format!("SELECT count(*) FROM {}", quoted(alias))).await?;
+    let [Some(theirs)] = theirs.as_slice() else { return Err(Error::bug("a count is missing")) };
+    Ok(number(leaf, &format!("Dataset.{alias}.RowCountMatch"), as_double(rows) / as_double(*theirs)))
+}
+
+/// Columns that the other dataset has under the same name with the same type, over columns. Datasets with different numbers of
+/// columns do not match at all, as in the open engine.
+pub(crate) async fn schema_match(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
+    let alias = leaf.column();
+    let other = context.table(alias).await.map_err(unreadable)?.schema().as_arrow().clone();
+    let differs = |field: &Field| match other.field_with_name(field.name()) {
+        Ok(theirs) if same_type(field.data_type(), theirs.data_type()) => None,
+        Ok(theirs) => {
+            Some(format!("`{}` is {} there and {} here", field.name(), theirs.data_type(), field.data_type()))
+        }
+        Err(_) => Some(format!("`{}` is not there", field.name())),
+    };
+    let mut differences: Vec<String> = schema.fields().iter().filter_map(|field| differs(field)).collect();
+    let all = schema.fields().len();
+    let same = all - differences.len();
+    let added = other.fields().iter().filter(|field| schema.index_of(field.name()).is_err());
+    differences.extend(added.map(|field| format!("`{}` is there alone", field.name())));
+    let ratio = if all == other.fields().len() { as_double(same as u64) / as_double(all as u64) } else { 0.0 };
+    let mut found = number(leaf, &format!("Dataset.{alias}.SchemaMatch"), ratio);
+    if let Some(message) = &mut found.message {
+        message.push_str(": ");
+        message.push_str(&differences.join(", "));
+    }
+    Ok(found)
+}
+
+/// How texts and times are encoded is not seen by Spark.
+fn same_type(own: &DataType, theirs: &DataType) -> bool {
+    use DataType::{
+        Binary, BinaryView, Dictionary, LargeBinary, LargeList, LargeUtf8, List, Map, Struct, Timestamp, Utf8, Utf8View,
+    };
+    match (own, theirs) {
+        (Dictionary(_, own), theirs) => same_type(own, theirs),
+        (own, Dictionary(_, theirs)) => same_type(own, theirs),
+        (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
+        (Binary | LargeBinary | BinaryView, Binary | LargeBinary | BinaryView) => true,
+        (Timestamp(_, own), Timestamp(_, theirs)) => own.is_some() == theirs.is_some(),
+        (List(own) | LargeList(own), List(theirs) | LargeList(theirs)) => {
+            same_type(own.data_type(), theirs.data_type())
+        }
+        (Map(own, _), Map(theirs, _)) => same_type(own.data_type(), theirs.data_type()),
+        (Struct(own), Struct(theirs)) => {
+            let same = |(a, b): (&std::sync::Arc<Field>, &std::sync::Arc<Field>)| {
+                a.name() == b.name() && same_type(a.data_type(), b.data_type())
+            };
+            own.len() == theirs.len() && own.iter().zip(theirs.iter()).all(same)
+        }
+        (own, theirs) => own == theirs,
+    }
+}
+
+/// `sum(column)` or `avg(alias.column)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Aggregate {
+    function: &'static str,
+    pub(crate) alias: String,
+    pub(crate) column: String,
+}
+
+impl Aggregate {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let bad = || {
+            Error::usage(format!("`{text}` is not an aggregate"))
+                .expected("sum(column), avg(column), sum(alias.column) or avg(alias.column)")
+        };
+        let (function, argument) = text.trim().strip_suffix(')').and_then(|t| t.split_once('(')).ok_or_else(bad)?;
+        let function = match function.trim() {
+            "sum" | "SUM" => "sum",
+            "avg" | "AVG" => "avg",
+            _ => return Err(bad()),
+        };
+        let argument = argument.replace('"', "");
+        let (alias, column) = argument.rsplit_once('.').unwrap_or(("primary", &argument));
+        if alias.trim().is_empty() || column.trim().is_empty() {
+            return Err(bad());
+        }
+        Ok(Self { function, alias: alias.trim().to_owned(), column: column.trim().to_owned() })
+    }
+
+    async fn value(&self, context: &SessionContext) -> Result<Option<f64>> {
+        let (function, column, table) = (self.function, quoted(&self.column), quoted(&self.alias));
+        // Sums of decimals get more digits before they become doubles.
+        let row = only_row(context, &format!("SELECT CAST({function}({column}) AS double) FROM {table}")).await?;
+        Ok(first_double(&row))
+    }
+}
+
+fn first_double(row: &RecordBatch) -> Option<f64> {
+    row.columns().first().and_then(|c| c.as_primitive_opt::<Float64Type>()).and_then(|c| c.iter().next().flatten())
+}
+
+/// One aggregate over another: 1 where both are 0, and 0 where only the second is, as in the open engine.
+pub(crate) async fn aggregate_match(leaf: &Leaf, context: &SessionContext) -> Result<Finding> {
+    let aggregates = leaf.aggregates()?;
+    let mut values = Vec::new();
+    for aggregate in &aggregates {
+        match aggregate.value(context).await? {
+            Some(value) => values.push(value),
+            None => {
+                return Ok(finding(
+                    false,
+                    [],
+                    Some(format!("`{}` has no value in {}", aggregate.column, aggregate.alias)),
+                ));
+            }
+        }
+    }
+    let ([first, second], [own, theirs]) = (values.as_slice(), aggregates.as_slice()) else {
+        return Err(Error::bug("an aggregate is missing"));
+    };
+    #[expect(clippy::float_cmp, reason = "sums of nothing are exactly zero")]
+    let ratio = if *second != 0.0 {
+        first / second
+    } else if *first == 0.0 {
+        1.0
+    } else {
+        0.0
+    };
+    let columns =
+        if own.column == theirs.column { own.column.clone() } else { format!("{},{}", own.column, theirs.column) };
+    Ok(number(leaf, &format!("Column.{columns}.AggregateMatch"), ratio))
+}
+
+/// Columns of the dataset and those of the other one that stand for them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Pairs {
+    pub(crate) own: Vec<String>,
+    pub(crate) theirs: Vec<String>,
+}
+
+impl Pairs {
+    /// `a,b->c`: `a` is `a` there, and `b` is `c`.
+    pub(crate) fn parse(text: &str) -> Self {
+        let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+        let (own, theirs) = pairs
+            .map(|pair| pair.split_once("->").map_or((pair, pair), |(own, theirs)| (own.trim(), theirs.trim())))
+            .map(|(own, theirs)| (own.to_owned(), theirs.to_owned()))
+            .unzip();
+        Self { own, theirs }
+    }
+
+    fn named(columns: &[String], prefix: char) -> String {
+        let named = |(i, column): (usize, &String)| format!("{} AS {prefix}{i}", quoted(column));
+        columns.iter().enumerate().map(named).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Rows whose key stands in the other dataset with the same values, over rows. Keys must be unique on both sides, and NULL in a key
+/// matches nothing; values match also where both are NULL.
+pub(crate) async fn dataset_match(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
+    let alias = leaf.column();
+    let keys = Pairs::parse(leaf.parameters.get(1).map_or("", String::as_str));
+    let compared = match leaf.parameters.get(2) {
+        Some(text) => Pairs::parse(text),
+        None => other_columns(&keys, schema),
+    };
+    for (table, columns) in [("primary", &keys.own), (alias, &keys.theirs)] {
+        if repeated_keys(context, table, columns).await? > 0 {
+            return Ok(finding(false, [], Some(format!("keys of {table} are not unique: `{}`", columns.join("`, `")))));
+        }
+    }
+    let rows = counts(context, "SELECT count(*) FROM \"primary\"").await?;
+    let hits = counts(context, &matching_rows(&keys, &compared, alias)).await?;
+    let ([Some(rows)], [Some(hits)]) = (rows.as_slice(), hits.as_slice()) else {
+        return Err(Error::bug("a count is missing"));
+    };
+    if *rows == 0 {
+        return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
+    }
+    Ok(number(leaf, &format!("Dataset.{alias}.DatasetMatch"), as_double(*hits) / as_double(*rows)))
+}
+
+/// Without a third parameter all columns but the keys are compared under their own names.
+pub(crate) fn other_columns(keys: &Pairs, schema: &Schema) -> Pairs {
+    let names = schema.fields().iter().map(|field| field.name().clone());
+    let own: Vec<String> = names.filter(|name| !keys.own.contains(name)).collect();
+    Pairs { theirs: own.clone(), own }
+}
+
+async fn repeated_keys(context: &SessionContext, table: &str, columns: &[String]) -> Result<u64> {
+    let listed = columns.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", ");
+    let (present, table) = (present(columns), quoted(table));
+    let sql =
+        format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {present} GROUP BY {listed} HAVING count(*) > 1)");
+    let found = counts(context, &sql).await?;
+    found.first().copied().flatten().ok_or_else(|| Error::bug("a count is missing"))
+}
+
+fn present(columns: &[String]) -> String {
+    columns.iter().map(|c| format!("{} IS NOT NULL", quoted(c))).collect::<Vec<_>>().join(" AND ")
+}
+
+/// Groups both sides together, which can spill: a key is there once on each side, so a group with both is one matching row.
+fn matching_rows(keys: &Pairs, compared: &Pairs, alias: &str) -> String {
+    let side = |keys: &[String], compared: &[String], own: u8, table: &str| {
+        let values = Pairs::named(compared, 'v');
+        let values = if values.is_empty() { values } else { format!("{values}, ") };
+        let marks = format!("{own} AS own, {} AS theirs", 1 - own);
+        format!("SELECT {}, {values}{marks} FROM {} WHERE {}", Pairs::named(keys, 'k'), quoted(table), present(keys))
+    };
+    let names = |prefix: char, columns: &[String]| (0..columns.len()).map(move |i| format!("{prefix}{i}"));
+    let grouped = names('k', &keys.own).chain(names('v', &compared.own)).collect::<Vec<_>>().join(", ");
+    format!(
+        "SELECT count(*) FROM (SELECT 1 FROM ({} UNION ALL {}) GROUP BY {grouped} HAVING sum(own) > 0 AND sum(theirs) > 0)",
+        side(&keys.own, &compared.own, 1, "primary"),
+        side(&keys.theirs, &compared.theirs, 0, alias),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aggregates_and_pairs_are_read() {
+        let aggregate = Aggregate::parse("AVG(db.orders.\"total\")").unwrap();
+        assert_eq!(
+            (aggregate.function, aggregate.alias.as_str(), aggregate.column.as_str()),
+            ("avg", "db.orders", "total")
+        );
+        assert_eq!(Aggregate::parse("sum(a)").unwrap().alias, "primary");
+        for bad in ["max(a)", "Sum(a)", "sum(a", "sum()", "sum(x.)", ""] {
+            assert!(Aggregate::parse(bad).is_err(), "{bad}");
+        }
+        let pairs = Pairs::parse("a, b->c");
+        assert_eq!(
+            (pairs.own, pairs.theirs),
+            (vec!["a".to_owned(), "b".to_owned()], vec!["a".to_owned(), "c".to_owned()])
+        );
+    }
+}
