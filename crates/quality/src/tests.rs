@@ -246,7 +246,7 @@ fn statistics_of_what_is_no_number_are_found_before_the_data_is_read() {
 
 #[test]
 fn checking_finds_every_problem() {
-    let text = "Rules = [\n IsComplete \"stauts\",\n Range \"id\" > 1,\n ColumnValues \"status\" matches \"(?=a)\",\n Sum \"status\" > 1,\n \
+    let text = "Rules = [\n IsComplete \"stauts\",\n Range \"id\" > 1,\n ColumnValues \"status\" matches \"(a\",\n Sum \"status\" > 1,\n \
         ReferentialIntegrity \"ref\" \"user.id\" = 1,\n RowCount > last(),\n RowCount > 0 where \"nope > 1\" ]";
     let references = BTreeMap::from([("users".to_owned(), references().schema())]);
     let problems = check(&parse(text, "r").unwrap(), &data().schema(), Some(&references));
