@@ -10,11 +10,12 @@ use lakegate_contract::Error;
 
 use crate::ast::{GATE_LABEL, Leaf, Ruleset, WARN};
 use crate::castable::Castable;
-use crate::compare::{full_match, is_dated, is_text, refuse_dynamic, search_pattern};
+use crate::compare::{is_dated, is_text, refuse_dynamic};
 use crate::condition::Condition;
 use crate::custom_sql::refuse_monsters;
 use crate::lexer::place;
 use crate::matching::{Pairs, other_columns};
+use crate::pattern::Pattern;
 use crate::row::{Compiler, PlannerText as _, unknown_column};
 use crate::rule_type::RuleType;
 
@@ -87,7 +88,7 @@ fn problems_of(
     }
     problems.extend(word_problem(leaf, schema));
     if leaf.name() == "ColumnNamesMatchPattern" {
-        problems.extend(search_pattern(leaf.column()).err());
+        problems.extend(Pattern::search(leaf.column()).err());
     }
     if leaf.name() == "CustomSql" {
         problems.extend(refuse_monsters(leaf.column()).err());
@@ -103,7 +104,7 @@ fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
         Some(Error::usage(format!("column `{}` is of type {data_type}, and the rule compares {found}", leaf.column())))
     };
     let own = match (&leaf.condition, data_type) {
-        (Some(Condition::Matches(pattern, _)), _) => full_match(pattern).err(),
+        (Some(Condition::Matches(pattern, _)), _) => Pattern::full(pattern).err(),
         (Some(Condition::Number(number)), _) if refuse_dynamic(number).is_err() => refuse_dynamic(number).err(),
         (Some(Condition::Number(_)), Some(t)) if leaf.name() == "ColumnValues" && t.is_nested() => {
             mismatch("numbers", t)

@@ -1,5 +1,6 @@
 //! Conditions over Arrow columns: one truth value a row, never NULL.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -9,16 +10,13 @@ use arrow::compute::{CastOptions, cast_with_options, is_not_null, is_null};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
 use chrono::{DateTime, Datelike, Utc};
 use lakegate_contract::{Error, Result};
-use regex::Regex;
 
 use crate::age::Age;
 use crate::castable::Castable;
 use crate::condition::{
     Comparison, Condition, DateOperand, Number, NumberCondition, NumberOperand, Operator, TextOperand,
 };
-
-/// Largest compiled form of a regular expression, in bytes.
-const MAX_REGEX: usize = 1 << 20;
+use crate::pattern::Pattern;
 
 /// A condition made ready for columns of one type.
 pub(crate) enum Test {
@@ -29,7 +27,7 @@ pub(crate) enum Test {
     /// Lengths of texts in characters; NULL has length 0.
     Length(NumberCondition),
     Text(TextTest, Nulls),
-    Matches(Regex, bool),
+    Matches(Pattern, bool),
     /// Days since 1970-01-01.
     Date(Comparison<Option<i64>>, Nulls),
     Castable(Castable),
@@ -67,7 +65,7 @@ impl Test {
                 Test::Number(Exact::new(number), nulls_pass(&number.comparison, |o| *o == NumberOperand::Null))
             }
             Condition::Text(text) => Test::Text(TextTest::new(text), nulls_pass(text, |o| *o == TextOperand::Null)),
-            Condition::Matches(pattern, negated) => Test::Matches(full_match(pattern)?, *negated),
+            Condition::Matches(pattern, negated) => Test::Matches(Pattern::full(pattern)?, *negated),
             Condition::Date(date) => {
                 let days =
                     date.map(|operand| operand.instant(now, zone).map(|t| i64::from(t.num_days_from_ce()) - EPOCH));
@@ -102,7 +100,15 @@ impl Test {
             Test::Matches(pattern, negated) => {
                 let texts = text_column(column)?;
                 let texts = texts.as_string::<i32>();
-                Ok(per_row(texts, false, |row| pattern.is_match(texts.value(row)) != *negated))
+                let failed = Cell::new(None);
+                let judged = per_row(texts, false, |row| match pattern.is_match(texts.value(row)) {
+                    Ok(found) => found != *negated,
+                    Err(error) => {
+                        failed.set(Some(error));
+                        false
+                    }
+                });
+                failed.into_inner().map_or(Ok(judged), Err)
             }
             Test::Date(days, nulls) => {
                 let dates = cast_column(column, &DataType::Date32)?;
@@ -280,35 +286,6 @@ impl TextTest {
             || (self.whitespace && !text.is_empty() && text.trim().is_empty());
         found != self.negated
     }
-}
-
-/// A pattern that must match the whole value.
-///
-/// # Errors
-/// When the `regex` crate, which matches in linear time, does not know the pattern's syntax.
-pub(crate) fn full_match(pattern: &str) -> Result<Regex> {
-    compiled(&format!("^(?:{pattern})$"), pattern)
-}
-
-/// A pattern that must match somewhere.
-///
-/// # Errors
-/// As [`full_match`].
-pub(crate) fn search_pattern(pattern: &str) -> Result<Regex> {
-    compiled(pattern, pattern)
-}
-
-fn compiled(regex: &str, pattern: &str) -> Result<Regex> {
-    regex::RegexBuilder::new(regex).size_limit(MAX_REGEX).build().map_err(|_| {
-        let error = Error::usage(format!("the regular expression \"{pattern}\" cannot be used"));
-        if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|s| pattern.contains(s)) {
-            return error.help("look-around is not supported: rewrite the rule without it, for example as two rules");
-        }
-        if pattern.contains("\\1") || pattern.contains("\\2") {
-            return error.help("back-references are not supported");
-        }
-        error.expected("the syntax of https://docs.rs/regex")
-    })
 }
 
 /// Lengths of texts in characters; NULL has length 0, as AWS documents.

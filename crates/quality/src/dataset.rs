@@ -12,7 +12,6 @@ use lakegate_contract::{Error, Result};
 
 use crate::RuleOutcome;
 use crate::ast::{Leaf, Rule, Ruleset};
-use crate::compare::search_pattern;
 use crate::finding::{
     Finding, combine, complete, compliance, correlation, distinct, duplicates, errored, finding, number, optional,
     uniqueness,
@@ -20,6 +19,7 @@ use crate::finding::{
 use crate::keys::{self, KeyCounter, KeyCounts};
 use crate::matching;
 use crate::measure::{Gauge, Reading, as_double};
+use crate::pattern::Pattern;
 use crate::queries::{self, unreadable};
 use crate::row::{Compiler, is_row_rule};
 
@@ -185,9 +185,14 @@ impl DatasetRules {
 
     /// Every column's name must contain a match.
     fn names_match(&self, leaf: &Leaf) -> Result<Finding> {
-        let pattern = search_pattern(leaf.column())?;
+        let pattern = Pattern::search(leaf.column())?;
         let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let others: Vec<&str> = names.iter().copied().filter(|name| !pattern.is_match(name)).collect();
+        let mut others = Vec::new();
+        for name in &names {
+            if !pattern.is_match(name)? {
+                others.push(*name);
+            }
+        }
         let ratio = 1.0 - as_double(others.len() as u64) / as_double(names.len().max(1) as u64);
         let message = format!("columns that do not match: {}", others.join(", "));
         Ok(finding(others.is_empty(), [("Dataset.*.ColumnNamesPatternMatchRatio".to_owned(), ratio)], Some(message)))

@@ -29,6 +29,7 @@ mod measure;
 mod moments;
 mod outcome;
 mod parser;
+mod pattern;
 mod print;
 mod queries;
 mod row;

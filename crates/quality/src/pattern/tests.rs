@@ -1,0 +1,100 @@
+//! The verdicts of Java 17, recorded by `tests/oracle/JavaRegex.java`, replayed.
+
+use lakegate_contract::Error;
+use proptest::prelude::*;
+
+use super::Pattern;
+
+#[derive(serde::Deserialize)]
+struct Case {
+    p: String,
+    t: Vec<String>,
+    v: String,
+}
+
+fn recorded() -> (Vec<String>, Vec<Case>) {
+    let mut lines = include_str!("java17.jsonl").lines();
+    let pool = serde_json::from_str(lines.next().unwrap()).unwrap();
+    (pool, lines.map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// What Java runs, for reasons of its own, and this translation refuses by name.
+const REFUSED_HERE: [&str; 2] = ["{2}", r"\1(a)"];
+/// A mark upon nothing is no word to Java; here every mark is a part of one.
+const DIFFERENT_HERE: [(&str, &str); 1] = [(r"\b", "\u{301}")];
+
+#[test]
+fn verdicts_are_those_of_java() {
+    let (pool, cases) = recorded();
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for case in &cases {
+        let compiled = Pattern::full(&case.p).and_then(|full| Ok((full, Pattern::search(&case.p)?)));
+        let (full, search) = match (compiled, case.v.as_str()) {
+            (Err(_), "e") => continue,
+            (Err(_), _) if REFUSED_HERE.contains(&case.p.as_str()) => continue,
+            (Ok(_), "e") => {
+                wrong.push(format!("{}: accepted, and Java refuses it", case.p));
+                continue;
+            }
+            (Err(error), _) => {
+                wrong.push(format!("{}: {error}", case.p));
+                continue;
+            }
+            (Ok(both), _) => both,
+        };
+        for (text, java) in case.t.iter().chain(&pool).zip(case.v.chars()) {
+            let own = match (full.is_match(text).unwrap(), search.is_match(text).unwrap()) {
+                (true, _) => '2',
+                (false, found) => {
+                    if found {
+                        '1'
+                    } else {
+                        '0'
+                    }
+                }
+            };
+            compared += 1;
+            if own != java && !DIFFERENT_HERE.contains(&(case.p.as_str(), text.as_str())) {
+                wrong.push(format!("{} on {text:?}: {own}, and Java says {java}", case.p));
+            }
+        }
+    }
+    assert!(compared > 20_000, "{compared}");
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn refusal(pattern: &str) -> String {
+    match Pattern::full(pattern) {
+        Ok(_) => format!("{pattern} is not refused"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_named() {
+    insta::assert_snapshot!(refusal("a(b"), @"(to be recorded)");
+    insta::assert_snapshot!(refusal("a**"), @"(to be recorded)");
+    insta::assert_snapshot!(refusal(r"\p{Hangul}"), @"(to be recorded)");
+    insta::assert_snapshot!(refusal(r"\X"), @"(to be recorded)");
+    insta::assert_snapshot!(refusal(r"\1(a)"), @"(to be recorded)");
+    insta::assert_snapshot!(refusal("(?P<year>a)"), @"(to be recorded)");
+    insta::assert_snapshot!(refusal("((a{1000}){1000}){1000}"), @"(to be recorded)");
+}
+
+#[test]
+fn what_takes_too_many_steps_ends_without_naming_the_value() {
+    let slow = Pattern::full(r"(a*)*\1b").unwrap();
+    let error: Error = slow.is_match(&"a".repeat(40)).unwrap_err();
+    insta::assert_snapshot!(error.to_string(), @"(to be recorded)");
+    // The same without a back-reference is linear.
+    assert!(!Pattern::full("(a*)*b").unwrap().is_match(&"a".repeat(100_000)).unwrap());
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_translation_panic(pattern in r"[\\\[\](){}|*+?^$.&\-a-dpPQEuxk0-9<>=!:# ]{0,24}", text in "\\PC{0,8}") {
+        if let Ok(compiled) = Pattern::search(&pattern) {
+            let _ = compiled.is_match(&text);
+        }
+    }
+}
