@@ -12,6 +12,7 @@ mod append;
 mod bucket;
 mod durable_local;
 mod failure;
+mod files;
 mod key;
 mod location;
 mod lock;
@@ -31,6 +32,7 @@ mod vacuum;
 mod writer;
 
 pub use bucket::{BucketOptions, check_endpoint};
+pub use files::{DELTA_LOG, FileRoot};
 pub use key::{decode_partition_segment, encode_partition_segment};
 pub use location::Lake;
 pub use lock::TableLock;

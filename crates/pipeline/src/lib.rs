@@ -35,6 +35,7 @@ pub use order::{in_order, run_in_order};
 pub use progress::{Phase, Progress, Silent};
 pub use project::{
     AthenaSettings, AthenaTables, CatalogSettings, Declared, LambdaSettings, NoSecrets, Project, SecretStore,
+    parse_size,
 };
 pub use record::{Outcome, RunRecord, Timings, Trigger};
 pub use resilience::Breakers;

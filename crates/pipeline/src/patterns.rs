@@ -22,7 +22,7 @@ pub fn check_pattern(pattern: &str) -> Result<()> {
 }
 
 /// The folder before a pattern's first wildcard: nothing that matches lies elsewhere.
-pub(crate) fn fixed_folder(keys: &str) -> &str {
+pub fn fixed_folder(keys: &str) -> &str {
     let fixed = keys.find(['*', '?']).map_or(keys, |wild| keys.get(..wild).unwrap_or_default());
     fixed.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
@@ -61,7 +61,7 @@ pub fn bucket_of(pattern: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether the parts of a key match those of a pattern, in which `**` stands for any number of them.
-pub(crate) fn matches_path(pattern: &[&str], segments: &[&str]) -> bool {
+pub fn matches_path(pattern: &[&str], segments: &[&str]) -> bool {
     match (pattern.split_first(), segments.split_first()) {
         (None, None) => true,
         (Some((&"**", rest)), _) => {

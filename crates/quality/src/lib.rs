@@ -27,12 +27,14 @@ mod lexer;
 mod matching;
 mod measure;
 mod moments;
+mod options;
 mod outcome;
 mod parser;
 mod pattern;
 mod print;
 mod queries;
 mod row;
+mod row_outcome;
 mod rule_type;
 mod shape;
 mod spark_time;
@@ -40,9 +42,11 @@ mod spark_time;
 pub use ast::{Rule, Ruleset};
 pub use check::{check, check_with_references};
 pub use dataset::{DatasetRules, Scope};
+pub use options::{Composite, FilteredRows, Options};
 pub use outcome::{RuleOutcome, RuleResult};
 pub use parser::parse;
 pub use row::{RowRules, RowVerdict};
+pub use row_outcome::{EVALUATION_RESULT, JudgedRows, RULES_FAIL, RULES_PASS, RULES_SKIP, RowOutcomes};
 
 #[cfg(test)]
 mod tests;

@@ -152,6 +152,36 @@ impl RowNode {
     }
 }
 
+/// Rows that `where` leaves out: [`RowRules::judge`] has them pass.
+impl RowRules {
+    /// The rows that a rule leaves out, by its number in [`RowRules::rules`]; a combination leaves out those that each of its
+    /// rules leaves out.
+    pub(crate) fn left_out(&self, batch: &RecordBatch) -> Result<Vec<(usize, BooleanArray)>> {
+        let rules = self.rules.iter().enumerate();
+        rules
+            .filter_map(|(index, rule)| Some(rule.node.left_out(batch).transpose()?.map(|rows| (index, rows))))
+            .collect()
+    }
+}
+
+impl RowNode {
+    fn left_out(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let nodes = match self {
+            RowNode::Leaf(leaf) => return leaf.kept(batch)?.map(|kept| not(&kept).map_err(kernel)).transpose(),
+            RowNode::And(nodes) | RowNode::Or(nodes) => nodes,
+        };
+        let mut all: Option<BooleanArray> = None;
+        for node in nodes {
+            let Some(next) = node.left_out(batch)? else { return Ok(None) };
+            all = Some(match all {
+                Some(before) => and(&before, &next).map_err(kernel)?,
+                None => next,
+            });
+        }
+        Ok(all)
+    }
+}
+
 impl RowLeaf {
     /// The test's truth for each row, filtered out or not.
     pub(crate) fn test(&self, batch: &RecordBatch) -> Result<BooleanArray> {

@@ -45,7 +45,7 @@ impl ReportResult {
         let mut csv = CsvOutput::new(out);
         csv.header(&self.schema)?;
         self.batches.iter().try_for_each(|batch| csv.write(batch))?;
-        csv.finish()
+        csv.finish().map(drop)
     }
 
     /// The rows as JSON objects, their members in the order of the columns: numbers exact, lists as lists, the rest as text.
@@ -130,12 +130,14 @@ impl<W: Write> CsvOutput<W> {
         Ok(())
     }
 
-    /// Ends the output.
+    /// Ends the output, and gives back what it was written to.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(mut self) -> Result<()> {
-        self.writer.flush().map_err(|e| Error::unavailable(format!("the output cannot be written: {}", e.kind())))
+    pub fn finish(self) -> Result<W> {
+        self.writer
+            .into_inner()
+            .map_err(|e| Error::unavailable(format!("the output cannot be written: {}", e.error().kind())))
     }
 }
 

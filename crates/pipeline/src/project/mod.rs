@@ -20,7 +20,7 @@ use settings::{ProjectDocument, Settings};
 
 pub use operations::LambdaSettings;
 pub use references::{NoSecrets, SecretStore};
-pub use settings::{AthenaSettings, AthenaTables, CatalogSettings};
+pub use settings::{AthenaSettings, AthenaTables, CatalogSettings, parse_size};
 
 /// The file that makes a folder a project.
 const PROJECT_FILE: &str = "lakegate.toml";

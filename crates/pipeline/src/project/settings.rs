@@ -342,7 +342,11 @@ fn check_athena(athena: Athena) -> Result<AthenaSettings> {
     Ok(AthenaSettings { work_group, output: athena.output, reuse })
 }
 
-fn parse_size(text: &str) -> Result<usize> {
+/// A size such as `64MB` or `1GB`, in bytes.
+///
+/// # Errors
+/// When it is none, or nothing.
+pub fn parse_size(text: &str) -> Result<usize> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..) {
         Some("KB") => 1 << 10,

@@ -1,8 +1,10 @@
 //! The command line of `lakegate quality`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use lakegate_quality::{Composite, FilteredRows, Options};
 
 use crate::arguments::key_value;
 
@@ -15,8 +17,10 @@ use crate::arguments::key_value;
 Examples:
   lakegate quality --data orders.parquet --rules quality-rules/orders.dqdl
   lakegate quality --data orders.csv --rules orders.dqdl --ref users=users.csv --bad-rows bad.csv
+  lakegate quality --data s3://lake/tables/orders --rules orders.dqdl --format junit -o quality.xml
 
-Every rule is judged on all rows, as AWS Glue does. A rule that fails makes the exit code 3.
+Every rule is judged on all rows, as AWS Glue does. A rule that fails makes the exit code 3, unless its label
+`gate` says `warn`.
 A blank cell of a CSV file is NULL in a number, date or boolean column and the empty string in a text column."
 )]
 pub struct QualityArguments {
@@ -35,16 +39,97 @@ pub enum QualityAction {}
 /// What is judged, and by which rules.
 #[derive(Debug, Args)]
 pub struct JudgeArguments {
-    /// A Parquet, CSV or JSON-lines file, or a folder of such files
+    /// A Parquet, CSV or JSON-lines file, a folder or a quoted pattern of such files, or a Delta table (also TABLE@VERSION); a
+    /// path, or s3://bucket/...
     #[arg(long, value_name = "PATH")]
-    pub data: PathBuf,
+    pub data: String,
     /// The ruleset
     #[arg(long, value_name = "FILE")]
     pub rules: PathBuf,
-    /// Another dataset, under the alias that the rules use
+    /// Another dataset, under the alias that the rules use; may be given several times
     #[arg(long = "ref", value_name = "NAME=PATH", value_parser = key_value)]
     pub references: Vec<(String, String)>,
-    /// Write every row that a row rule refuses to this CSV file, with the rules that it breaks
+    /// How the result looks [default: by the ending of -o, else table, or json with --json]
+    #[arg(long, value_enum)]
+    pub format: Option<ResultFormat>,
+    /// Write the result to a file; the terminal still gets the table
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write all rows with Glue's four columns of row-level results: .parquet, .csv or .jsonl
+    #[arg(long, value_name = "FILE")]
+    pub row_outcomes: Option<PathBuf>,
+    /// Write every row that a row rule refuses, with the same columns: .parquet, .csv or .jsonl
     #[arg(long, value_name = "FILE")]
     pub bad_rows: Option<PathBuf>,
+    /// What a row is to a rule whose `where` leaves it out; Glue's filteredRowLabel [default: passed]
+    #[arg(long, value_enum, value_name = "LABEL")]
+    pub filtered_rows: Option<FilteredRowsArgument>,
+    /// Judge `(A) and (B)` over the dataset or row by row; Glue's compositeRuleEvaluation.method [default: dataset]
+    #[arg(long, value_enum, value_name = "METHOD")]
+    pub composite: Option<CompositeArgument>,
+    /// Keep to so much working memory, such as 512MB, and spill to disk beyond it
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub memory_limit: Option<usize>,
+    /// Give up after this time, such as 30m, with exit code 5
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+}
+
+impl JudgeArguments {
+    /// The options of judging.
+    pub fn options(&self) -> Options {
+        Options {
+            composite: match self.composite {
+                Some(CompositeArgument::Row) => Composite::Row,
+                Some(CompositeArgument::Dataset) | None => Composite::Dataset,
+            },
+            filtered_rows: match self.filtered_rows {
+                Some(FilteredRowsArgument::Skipped) => FilteredRows::Skipped,
+                Some(FilteredRowsArgument::Passed) | None => FilteredRows::Passed,
+            },
+        }
+    }
+}
+
+/// How a result is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResultFormat {
+    /// For people.
+    Table,
+    /// As AWS Glue's GetDataQualityResult gives it.
+    Json,
+    /// JUnit XML, for the test reports of CI systems.
+    Junit,
+    /// Workflow commands of GitHub Actions: annotations, and a summary.
+    Github,
+}
+
+/// What a row is to a rule whose `where` leaves it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FilteredRowsArgument {
+    /// It has passed.
+    Passed,
+    /// It was skipped.
+    Skipped,
+}
+
+/// How a combination of rules is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompositeArgument {
+    /// Each rule over the dataset.
+    Dataset,
+    /// Row by row.
+    Row,
+}
+
+/// Less is not enough to work with; the same as for a project.
+const LEAST_MEMORY: usize = 16 << 20;
+
+fn memory(text: &str) -> Result<usize, String> {
+    let bytes = lakegate_pipeline::parse_size(text).map_err(|e| e.to_string())?;
+    if bytes < LEAST_MEMORY { Err("expected at least 16MB".to_owned()) } else { Ok(bytes) }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    lakegate_pipeline::parse_duration(text).map_err(|e| e.to_string())
 }

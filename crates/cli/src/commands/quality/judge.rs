@@ -1,69 +1,164 @@
 //! Judging a dataset.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
-use comfy_table::{ContentArrangement, Table, presets};
-use datafusion::prelude::SessionContext;
-use futures::StreamExt as _;
+use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
-use lakegate_quality::{DatasetRules, RowRules, RuleOutcome, RuleResult, Ruleset, Scope, check, parse};
-use lakegate_reports::CsvOutput;
-use serde_json::json;
+use lakegate_pipeline::shown_duration;
+use lakegate_quality::{Composite, DatasetRules, Options, Ruleset, Scope, check, parse};
+use ulid::Ulid;
 
-use super::arguments::JudgeArguments;
-use crate::dataset::{register, session};
+use super::arguments::{JudgeArguments, ResultFormat};
+use super::judgement::{Judgement, RowCounts};
+use super::phases::Phases;
+use super::row_files::RowFormat;
+use super::table::{self, Screen};
+use super::{github, glue_result, junit, rows};
+use crate::cloud::interrupted;
+use crate::dataset::Datasets;
 use crate::output;
 
-/// Judges a dataset; the exit code is 3 when a rule fails.
+/// Judges a dataset; the exit code is 3 when a rule keeps the gate closed.
 pub async fn run(arguments: &JudgeArguments, as_json: bool) -> Result<ExitCode> {
+    let format = chosen(arguments, as_json)?;
     refuse_overwriting(arguments)?;
-    let ruleset = load_rules(&arguments.rules)?;
-    let context = session();
-    let schema = register(&context, "primary", &arguments.data).await?;
-    let mut references = BTreeMap::new();
-    for (name, path) in &arguments.references {
-        references.insert(name.clone(), register(&context, name, Path::new(path)).await?);
-    }
-    refuse_problems(&check(&ruleset, &schema, Some(&references)))?;
-    let outcomes = DatasetRules::compile(&ruleset, SchemaRef::clone(&schema), Scope::Whole)?.evaluate(&context).await?;
-    let bad_rows = match &arguments.bad_rows {
-        Some(path) => Some(write_bad_rows(&context, &ruleset, schema, path).await?),
-        None => None,
+    let judgement = tokio::select! {
+        judgement = in_time(arguments.timeout, judge(arguments)) => judgement?,
+        () = interrupted() => return Err(Error::new(Class::Interrupted, "interrupted before the data was judged")),
     };
-    let failed = outcomes.iter().filter(|o| o.result != RuleResult::Pass).count();
-    if as_json {
-        output::print_json(&json!({
-            "data": arguments.data,
-            "rules": arguments.rules,
-            "passed": outcomes.len() - failed,
-            "failed": failed,
-            "bad_rows": bad_rows,
-            "outcomes": outcomes,
-        }))?;
-    } else {
-        output::print(&outcome_table(&outcomes))?;
-        output::print(&summary(outcomes.len(), failed, bad_rows, arguments))?;
-    }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(Class::GateClosed.exit_code()) })
+    publish(&judgement, format, arguments.output.as_deref(), as_json)?;
+    let closed = ExitCode::from(Class::GateClosed.exit_code());
+    Ok(if judgement.opens_gate() { ExitCode::SUCCESS } else { closed })
 }
 
-/// The bad rows must not take the place of what is judged.
+/// The format: the one that was asked for, else that of the file's name, else what suits the reader.
+fn chosen(arguments: &JudgeArguments, as_json: bool) -> Result<ResultFormat> {
+    let ending = arguments.output.as_ref().and_then(|path| path.extension()).and_then(|e| e.to_str());
+    let format = arguments.format.unwrap_or(match ending {
+        Some("json") => ResultFormat::Json,
+        Some("xml") => ResultFormat::Junit,
+        _ if as_json => ResultFormat::Json,
+        _ => ResultFormat::Table,
+    });
+    if as_json && arguments.output.is_none() && format != ResultFormat::Json {
+        return Err(Error::usage("--json and --format want different things on standard output")
+            .expected("one of them, or -o FILE for the formatted result"));
+    }
+    Ok(format)
+}
+
+async fn in_time(limit: Option<Duration>, work: impl Future<Output = Result<Judgement>>) -> Result<Judgement> {
+    let Some(limit) = limit else { return work.await };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(Error::unavailable(format!("the data was not judged within {}", shown_duration(limit)))
+            .help("raise --timeout; nothing was written"))
+    })
+}
+
+async fn judge(arguments: &JudgeArguments) -> Result<Judgement> {
+    let started = Utc::now();
+    let phases = Phases::begin();
+    let options = arguments.options();
+    let ruleset = load_rules(&arguments.rules)?;
+    refuse_row_mode(&options)?;
+    let datasets = Datasets::new(arguments.memory_limit)?;
+    phases.now(format!("looking at {}", arguments.data));
+    let primary = datasets.register("primary", &arguments.data).await?;
+    let mut references: BTreeMap<String, SchemaRef> = BTreeMap::new();
+    for (name, place) in &arguments.references {
+        phases.now(format!("looking at {place}"));
+        references.insert(name.clone(), datasets.register(name, place).await?.schema);
+    }
+    refuse_problems(&check(&ruleset, &primary.schema, Some(&references)))?;
+    phases.now(format!("judging {} rules", ruleset.rules().len()));
+    let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole)?;
+    let outcomes = rules.evaluate(datasets.context()).await?;
+    let rows = write_rows(arguments, &datasets, &ruleset, &primary.schema, &options, &phases).await?;
+    Ok(Judgement {
+        id: format!("dqresult-{}", Ulid::generate().to_string().to_lowercase()),
+        rules: arguments.rules.display().to_string(),
+        data: arguments.data.clone(),
+        references: arguments.references.clone(),
+        files: primary.version.is_none().then_some(primary.files.len()),
+        version: primary.version,
+        started,
+        completed: Utc::now(),
+        outcomes,
+        rows,
+    })
+}
+
+async fn write_rows(
+    arguments: &JudgeArguments,
+    datasets: &Datasets,
+    ruleset: &Ruleset,
+    schema: &SchemaRef,
+    options: &Options,
+    phases: &Phases,
+) -> Result<Option<RowCounts>> {
+    let paths = [arguments.row_outcomes.as_ref(), arguments.bad_rows.as_ref()];
+    if paths.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    rows::write(datasets.context(), ruleset, SchemaRef::clone(schema), options, paths, phases).await.map(Some)
+}
+
+/// The result in its format: to the file, with the table for the terminal, or to standard output.
+fn publish(judgement: &Judgement, format: ResultFormat, file: Option<&Path>, as_json: bool) -> Result<()> {
+    let json = || format!("{:#}", glue_result::to_json(judgement));
+    let text = match format {
+        ResultFormat::Table if file.is_none() => table::render(judgement, Screen::of_output()),
+        ResultFormat::Table => table::render(judgement, Screen::none()),
+        ResultFormat::Json => json(),
+        ResultFormat::Junit => junit::render(judgement)?.trim_end().to_owned(),
+        ResultFormat::Github => github::render(judgement),
+    };
+    if format == ResultFormat::Github {
+        github::summarize(judgement)?;
+    }
+    let Some(path) = file else { return output::print(&text) };
+    std::fs::write(path, text + "\n").map_err(|e| output::unwritable(&e, path))?;
+    output::print(&if as_json { json() } else { table::render(judgement, Screen::of_output()) })
+}
+
+/// Outputs must not take the place of what is read, nor of one another.
 fn refuse_overwriting(arguments: &JudgeArguments) -> Result<()> {
-    let Some(Ok(output)) = arguments.bad_rows.as_ref().map(|path| path.canonicalize()) else { return Ok(()) };
-    let references = arguments.references.iter().map(|(_, path)| Path::new(path));
-    for input in [arguments.data.as_path(), arguments.rules.as_path()].into_iter().chain(references) {
-        if input.canonicalize().is_ok_and(|input| output.starts_with(input)) {
-            return Err(Error::usage("--bad-rows would overwrite what is read")
-                .at(output.display().to_string())
-                .help("name another file"));
+    let mut outputs: Vec<(&str, PathBuf)> = Vec::new();
+    for (option, path, of_rows) in [
+        ("--row-outcomes", &arguments.row_outcomes, true),
+        ("--bad-rows", &arguments.bad_rows, true),
+        ("--output", &arguments.output, false),
+    ] {
+        let Some(path) = path else { continue };
+        if of_rows {
+            RowFormat::of(path)?;
         }
+        let Some(resolved) = resolved(path) else { continue };
+        let inputs = arguments.references.iter().map(|(_, place)| place).chain([&arguments.data]);
+        for input in inputs.map(Path::new).chain([arguments.rules.as_path()]) {
+            let overwrites = |input: PathBuf| resolved == input || (of_rows && resolved.starts_with(input));
+            if input.canonicalize().is_ok_and(overwrites) {
+                return Err(Error::usage(format!("{option} would overwrite what is read, or be read the next time"))
+                    .at(path.display().to_string())
+                    .help("name another file"));
+            }
+        }
+        if let Some((other, _)) = outputs.iter().find(|(_, other)| *other == resolved) {
+            return Err(Error::usage(format!("{other} and {option} name the same file")).at(path.display().to_string()));
+        }
+        outputs.push((option, resolved));
     }
     Ok(())
+}
+
+/// A path without links, also one of a file that does not exist yet.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    path.canonicalize().ok().or_else(|| Some(folder.canonicalize().ok()?.join(path.file_name()?)))
 }
 
 fn load_rules(path: &Path) -> Result<Ruleset> {
@@ -71,6 +166,16 @@ fn load_rules(path: &Path) -> Result<Ruleset> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::usage(format!("the ruleset cannot be read: {}", e.kind())).at(&name))?;
     parse(&text, &name)
+}
+
+/// A combination judged over the dataset is another verdict than the one asked for.
+fn refuse_row_mode(options: &Options) -> Result<()> {
+    match options.composite {
+        Composite::Dataset => Ok(()),
+        Composite::Row => Err(Error::usage("combinations of rules cannot be judged row by row yet")
+            .at("--composite row")
+            .expected("--composite dataset")),
+    }
 }
 
 /// Prints all problems but the last, which becomes the error.
@@ -90,87 +195,4 @@ fn refuse_problems(problems: &[Error]) -> Result<()> {
         error = error.help(advice);
     }
     Err(error)
-}
-
-/// The outcomes, one rule a line.
-pub fn outcome_table(outcomes: &[RuleOutcome]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["result", "rule", "metrics", "why"]);
-    for outcome in outcomes {
-        let metrics: Vec<String> = outcome.metrics.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        table.add_row([
-            outcome.result.to_string(),
-            outcome.rule.clone(),
-            metrics.join("\n"),
-            outcome.message.clone().unwrap_or_default(),
-        ]);
-    }
-    table.to_string()
-}
-
-fn summary(rules: usize, failed: usize, bad_rows: Option<u64>, arguments: &JudgeArguments) -> String {
-    let mut text = format!("{} of {rules} rules passed", rules - failed);
-    if let (Some(count), Some(path)) = (bad_rows, &arguments.bad_rows) {
-        text.push_str(&format!("; {count} bad rows written to {}", path.display()));
-    }
-    text
-}
-
-async fn write_bad_rows(context: &SessionContext, ruleset: &Ruleset, schema: SchemaRef, path: &Path) -> Result<u64> {
-    let rules = RowRules::compile(ruleset, SchemaRef::clone(&schema))?;
-    let names = rules.rules();
-    // A reader's own message may quote what it could not read.
-    let failure = |_: datafusion::error::DataFusionError| {
-        Error::bad_input("the data cannot be read").help("its files may differ in their columns or types")
-    };
-    let mut batches = context.table("primary").await.map_err(failure)?.execute_stream().await.map_err(failure)?;
-    let file = File::create(path).map_err(|e| output::unwritable(&e, path))?;
-    let mut csv = CsvOutput::new(file);
-    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
-    fields.push(std::sync::Arc::new(arrow::datatypes::Field::new("_rules", arrow::datatypes::DataType::Utf8, false)));
-    csv.header(&arrow::datatypes::Schema::new(fields))?;
-    let mut count = 0;
-    while let Some(batch) = batches.next().await {
-        let batch = batch.map_err(failure)?;
-        let verdict = rules.judge(&batch)?;
-        let refused = arrow::compute::not(&verdict.passed)
-            .map_err(|e| Error::bug("a verdict cannot be inverted").caused_by(e))?;
-        if refused.true_count() == 0 {
-            continue;
-        }
-        let reasons = reasons_of(&verdict.failed, &names, batch.num_rows());
-        let marked = with_column(&batch, "_rules", reasons)?;
-        let bad = arrow::compute::filter_record_batch(&marked, &refused)
-            .map_err(|e| Error::bug("rows cannot be filtered").caused_by(e))?;
-        count += bad.num_rows() as u64;
-        csv.write(&bad)?;
-    }
-    csv.finish()?;
-    Ok(count)
-}
-
-fn reasons_of(failed: &[(usize, arrow::array::BooleanArray)], names: &[&str], rows: usize) -> ArrayRef {
-    let mut reasons = vec![String::new(); rows];
-    for (rule, mask) in failed {
-        let name = names.get(*rule).copied().unwrap_or_default();
-        for (row, reason) in reasons.iter_mut().enumerate() {
-            if mask.value(row) {
-                if !reason.is_empty() {
-                    reason.push_str("; ");
-                }
-                reason.push_str(name);
-            }
-        }
-    }
-    std::sync::Arc::new(StringArray::from(reasons))
-}
-
-fn with_column(batch: &RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {
-    let mut fields: Vec<_> = batch.schema().fields().iter().cloned().collect();
-    fields.push(std::sync::Arc::new(arrow::datatypes::Field::new(name, column.data_type().clone(), false)));
-    let mut columns = batch.columns().to_vec();
-    columns.push(column);
-    RecordBatch::try_new(std::sync::Arc::new(arrow::datatypes::Schema::new(fields)), columns)
-        .map_err(|e| Error::bug("a column cannot be added").caused_by(e))
 }

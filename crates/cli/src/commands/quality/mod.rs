@@ -1,7 +1,15 @@
 //! `lakegate quality`: DQDL over any data, without a project.
 
 mod arguments;
+mod github;
+mod glue_result;
 mod judge;
+mod judgement;
+mod junit;
+mod phases;
+mod row_files;
+mod rows;
+mod table;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,97 @@
+//! The result as AWS Glue gives it: the response of GetDataQualityResult, in the AWS command line's JSON.
+//!
+//! <https://docs.aws.amazon.com/glue/latest/webapi/API_DataQualityResult.html>
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use lakegate_quality::RuleOutcome;
+use serde_json::{Map, Value, json};
+
+use super::judgement::{Judgement, Standing};
+
+/// The result. What Glue has no word for stands under `lakegate`.
+pub fn to_json(judgement: &Judgement) -> Value {
+    let passed = judgement.count(Standing::Passes);
+    let mut aggregated = json!({
+        "TotalRulesProcessed": judgement.outcomes.len(),
+        "TotalRulesPassed": passed,
+        "TotalRulesFailed": judgement.outcomes.len() - passed,
+    });
+    if let (Some(rows), Some(all)) = (&judgement.rows, aggregated.as_object_mut()) {
+        all.insert("TotalRowsProcessed".to_owned(), rows.processed.into());
+        all.insert("TotalRowsPassed".to_owned(), (rows.processed - rows.failed).into());
+        all.insert("TotalRowsFailed".to_owned(), rows.failed.into());
+    }
+    json!({
+        "ResultId": judgement.id,
+        "Score": number(judgement.score()),
+        "RulesetName": judgement.ruleset(),
+        "StartedOn": time(judgement.started),
+        "CompletedOn": time(judgement.completed),
+        "RuleResults": (1..).zip(&judgement.outcomes).map(|(n, outcome)| rule_result(n, outcome)).collect::<Vec<_>>(),
+        "AnalyzerResults": [],
+        "Observations": [],
+        "AggregatedMetrics": aggregated,
+        "lakegate": {
+            "rules": judgement.rules,
+            "data": judgement.data,
+            "references": judgement.references.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "files": judgement.files,
+            "version": judgement.version,
+            "gate": if judgement.opens_gate() { "open" } else { "closed" },
+            "row_outcomes": judgement.rows.as_ref().and_then(|rows| rows.row_outcomes.as_ref()),
+            "bad_rows": judgement.rows.as_ref().and_then(|rows| rows.bad_rows.as_ref()),
+        },
+    })
+}
+
+/// Glue numbers the rules; its description is the rule as it was written.
+fn rule_result(number_of_rule: usize, outcome: &RuleOutcome) -> Value {
+    let measured: Map<String, Value> =
+        outcome.metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect();
+    let mut result = json!({
+        "Name": format!("Rule_{number_of_rule}"),
+        "Description": outcome.rule,
+        "Result": outcome.result,
+        "EvaluatedMetrics": measured,
+        "EvaluatedRule": outcome.rule,
+        "RuleMetrics": measured,
+        "Labels": outcome.labels,
+        "lakegate": { "line": outcome.line, "closes_gate": outcome.closes_gate() },
+    });
+    if let (Some(message), Some(result)) = (&outcome.message, result.as_object_mut()) {
+        result.insert("EvaluationMessage".to_owned(), message.as_str().into());
+    }
+    result
+}
+
+/// JSON has no such numbers: AWS writes them as texts.
+fn number(value: f64) -> Value {
+    match serde_json::Number::from_f64(value) {
+        Some(number) => Value::Number(number),
+        None if value.is_nan() => "NaN".into(),
+        None if value > 0.0 => "Infinity".into(),
+        None => "-Infinity".into(),
+    }
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::judgement::tests::example;
+    use super::*;
+
+    #[test]
+    fn the_result_has_glues_names() {
+        let text = format!("{:#}", to_json(&example()));
+        insta::assert_snapshot!(text, @"");
+    }
+
+    #[test]
+    fn numbers_that_json_lacks_are_texts() {
+        let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.5].map(number);
+        assert_eq!(values, [json!("NaN"), json!("Infinity"), json!("-Infinity"), json!(0.5)]);
+    }
+}

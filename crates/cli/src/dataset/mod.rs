@@ -1,0 +1,410 @@
+//! Any data as a table for `lakegate quality`: files and Delta tables, on this machine or in buckets.
+
+mod files_table;
+mod guard;
+mod kind;
+mod location;
+mod partitions;
+mod shape;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::Session;
+use datafusion::common::Statistics;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use futures::{StreamExt as _, TryStreamExt as _};
+use lakegate_aws::{Aws, AwsOptions};
+use lakegate_contract::{Error, Result};
+use lakegate_lake::{BucketOptions, FileRoot};
+use lakegate_pipeline::patterns::bucket_of;
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use files_table::FilesTable;
+use kind::{Kind, Named};
+use location::Found;
+
+/// Files whose heads are read together.
+const TOGETHER: usize = 16;
+
+/// What a session reads, and by what means.
+pub struct Datasets {
+    context: SessionContext,
+    aws: Aws,
+}
+
+/// A dataset of a session.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// The files that it is read from, but for a Delta table, whose log knows them.
+    pub files: Vec<ObjectMeta>,
+    /// The version of a Delta table.
+    pub version: Option<u64>,
+}
+
+impl Datasets {
+    /// A session that keeps its working memory within `memory_limit` bytes, where one is given, by spilling to disk. Strings are
+    /// plain Arrow strings, as in the lake.
+    ///
+    /// # Errors
+    /// When the engine cannot start.
+    pub fn new(memory_limit: Option<usize>) -> Result<Self> {
+        let config = SessionConfig::new()
+            .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+            .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+            .set_bool("datafusion.catalog.information_schema", false);
+        let mut runtime = RuntimeEnvBuilder::new();
+        if let Some(bytes) = memory_limit {
+            // The other half is for what no pool counts: pages on their way, the keys of rules, texts of rows that are written.
+            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes / 2)));
+        }
+        let runtime = runtime
+            .build_arc()
+            .map_err(|e| Error::unavailable("the query engine cannot start").caused_by(e.strip_backtrace()))?;
+        let context = SessionContext::new_with_config_rt(config, runtime);
+        Ok(Self { context, aws: Aws::new(AwsOptions::default()) })
+    }
+
+    /// The session.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// Registers under `name` what stands at `text`: a file, a folder, a pattern of files, a Delta table (also `table@version`);
+    /// a path, or `s3://bucket/…`.
+    ///
+    /// # Errors
+    /// When there is nothing, its kind is not known, or it cannot be read.
+    pub async fn register(&self, name: &str, text: &str) -> Result<Dataset> {
+        let root = self.root(text).await?;
+        let (frame, files, version) = match location::look(&root, text).await? {
+            Found::Delta { folder, version } => {
+                let (provider, version) = root.delta(&self.context, name, &folder, version).await?;
+                let frame = self.context.read_table(provider).and_then(shape::plain_columns);
+                (frame.map_err(|e| unreadable(text, None, &e))?, Vec::new(), Some(version))
+            }
+            Found::Files { base, files } => {
+                let files = filled(files);
+                (self.files(&root, text, &base, &files).await?, files, None)
+            }
+        };
+        let schema = SchemaRef::new(frame.schema().as_arrow().clone());
+        self.context
+            .register_table(name, frame.into_view())
+            .map_err(|_| Error::usage(format!("`{name}` names two datasets")).expected("another alias"))?;
+        Ok(Dataset { schema, files, version })
+    }
+
+    async fn root(&self, text: &str) -> Result<FileRoot> {
+        let root = match (bucket_of(text), text.split_once("://")) {
+            (Some((bucket, _)), _) => {
+                let options = BucketOptions {
+                    region: Some(self.aws.region().await?),
+                    credentials: Some(self.aws.store_credentials()),
+                    ..BucketOptions::default()
+                };
+                FileRoot::bucket(bucket, &options)?
+            }
+            (None, Some((scheme, _))) => {
+                return Err(Error::usage(format!("data cannot be read from a `{scheme}://` address"))
+                    .at(text)
+                    .expected("a path, or s3://bucket/prefix"));
+            }
+            (None, None) => FileRoot::disk(),
+        };
+        let url = store_url(&root)?;
+        self.context.runtime_env().register_object_store(url.as_ref(), Arc::clone(root.store()));
+        Ok(root)
+    }
+
+    async fn files(&self, root: &FileRoot, text: &str, base: &Path, files: &[ObjectMeta]) -> Result<DataFrame> {
+        let named = kind::of_all(files.iter().map(|file| file.location.as_ref()))
+            .map_err(|e| e.at(text))?
+            .ok_or_else(|| Error::bug("files of no known kind were found"))?;
+        if named.kind == Kind::Csv {
+            guard::refuse_misreadings(root, files, named.compressed).await?;
+        }
+        let partitions =
+            partitions::of_files(base, files.iter().map(|file| &file.location)).map_err(|e| e.within(text))?;
+        let failed = |e: DataFusionError| unreadable(text, Some(named.kind), &e);
+        let format = format_of(named);
+        let schema = self.schema(root, &format, named.kind, files).await.map_err(failed)?;
+        let both = partitions.columns.iter().find(|column| schema.index_of(column.name()).is_ok());
+        if let (Kind::Csv, Some(column)) = (named.kind, both) {
+            return Err(Error::bad_input(format!(
+                "column `{}` stands in the files and in the names of their folders",
+                column.name()
+            ))
+            .at(text)
+            .help("rename the column or the folders"));
+        }
+        let table = FilesTable::new(store_url(root)?, format, schema, files, partitions);
+        self.frame(root, table, named.kind, files).await.map_err(failed)
+    }
+
+    async fn schema(
+        &self,
+        root: &FileRoot,
+        format: &Arc<dyn FileFormat>,
+        kind: Kind,
+        files: &[ObjectMeta],
+    ) -> datafusion::error::Result<SchemaRef> {
+        let state = self.context.state();
+        if kind != Kind::Csv {
+            return format.infer_schema(&state, root.store(), files).await;
+        }
+        let schemas = files.iter().map(|file| format.infer_schema(&state, root.store(), std::slice::from_ref(file)));
+        let schemas: Vec<SchemaRef> = futures::stream::iter(schemas).buffered(TOGETHER).try_collect().await?;
+        Ok(shape::merged(&schemas))
+    }
+
+    async fn frame(
+        &self,
+        root: &FileRoot,
+        table: FilesTable,
+        kind: Kind,
+        files: &[ObjectMeta],
+    ) -> datafusion::error::Result<DataFrame> {
+        match kind {
+            Kind::JsonLines => self.context.read_table(Arc::new(table)).and_then(shape::plain_columns),
+            Kind::Parquet => {
+                let statistics = self.statistics(root, &table, files).await?;
+                self.context.read_table(Arc::new(table.with_statistics(statistics))).and_then(shape::plain_columns)
+            }
+            Kind::Csv => {
+                let table = match shape::with_leading_zeros_as_text(&self.context, &table).await? {
+                    Some(schema) => table.with_schema(schema),
+                    None => table,
+                };
+                let cells = Arc::clone(table.file_schema());
+                let frame = self.context.read_table(Arc::new(table)).and_then(shape::plain_columns)?;
+                shape::blank_text_is_empty(frame, &cells)
+            }
+        }
+    }
+
+    /// What the footers of Parquet files say of them; they were read for the schema and are remembered.
+    async fn statistics(
+        &self,
+        root: &FileRoot,
+        table: &FilesTable,
+        files: &[ObjectMeta],
+    ) -> datafusion::error::Result<Vec<Statistics>> {
+        let state = self.context.state();
+        let (format, schema): (_, &SchemaRef) = (parquet(), table.file_schema());
+        let asked = files.iter().map(|file| {
+            let (format, state, store) = (&format, &state as &dyn Session, root.store());
+            async move { format.infer_stats(state, store, Arc::clone(schema), file).await }
+        });
+        futures::stream::iter(asked.collect::<Vec<_>>()).buffered(TOGETHER).try_collect().await
+    }
+}
+
+/// Empty files hold nothing; when all are, one of them tells so.
+fn filled(files: Vec<ObjectMeta>) -> Vec<ObjectMeta> {
+    if files.iter().all(|file| file.size == 0) {
+        return files;
+    }
+    files.into_iter().filter(|file| file.size > 0).collect()
+}
+
+fn store_url(root: &FileRoot) -> Result<ObjectStoreUrl> {
+    ObjectStoreUrl::parse(root.url()).map_err(|e| Error::bug("the store has no URL").caused_by(e.strip_backtrace()))
+}
+
+fn parquet() -> ParquetFormat {
+    ParquetFormat::new().with_force_view_types(false)
+}
+
+/// The whole of a text decides the types: the first rows alone have misled many a reader.
+fn format_of(named: Named) -> Arc<dyn FileFormat> {
+    let compression = match named.compressed {
+        true => FileCompressionType::GZIP,
+        false => FileCompressionType::UNCOMPRESSED,
+    };
+    match named.kind {
+        Kind::Parquet => Arc::new(parquet()),
+        Kind::Csv => Arc::new(
+            CsvFormat::default()
+                .with_has_header(true)
+                .with_newlines_in_values(true)
+                .with_schema_infer_max_rec(usize::MAX)
+                .with_file_compression_type(compression),
+        ),
+        Kind::JsonLines => Arc::new(
+            JsonFormat::default().with_schema_infer_max_rec(usize::MAX).with_file_compression_type(compression),
+        ),
+    }
+}
+
+/// A reader's own message may quote what it could not read, so only its kind is passed on.
+fn unreadable(shown: &str, kind: Option<Kind>, error: &DataFusionError) -> Error {
+    let what = match error.find_root() {
+        DataFusionError::ParquetError(_) => "it is not a whole Parquet file",
+        DataFusionError::ArrowError(..) => "its text does not parse",
+        DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => "it cannot be read",
+        _ => "it cannot be opened",
+    };
+    // Of the reader's own words only the number of the line is sure to hold no value.
+    let text = error.to_string();
+    let line: String = text
+        .split_once("line ")
+        .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())
+        .unwrap_or_default();
+    let what = match kind {
+        Some(Kind::Csv) if text.contains("number of fields") => "a line has another number of cells than the header",
+        Some(Kind::Csv) if text.contains("UTF-8") || text.contains("utf-8") => "its text is not UTF-8",
+        Some(Kind::Csv) if text.contains("duplicate") => "two columns have the same name",
+        _ => what,
+    };
+    let place = if line.is_empty() { shown.to_owned() } else { format!("{shown}, line {line}") };
+    let expected = kind.map_or_else(|| "a Delta table".to_owned(), |kind| format!("{kind:?} data"));
+    Error::bad_input(what).at(place).expected(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::DataType;
+    use arrow::util::pretty::pretty_format_batches;
+
+    use super::*;
+
+    async fn registered(path: &std::path::Path) -> Result<(Datasets, Dataset)> {
+        let datasets = Datasets::new(None)?;
+        let dataset = datasets.register("primary", path.to_str().unwrap()).await?;
+        Ok((datasets, dataset))
+    }
+
+    async fn refused(path: &std::path::Path) -> Error {
+        registered(path).await.err().unwrap()
+    }
+
+    async fn query(datasets: &Datasets, sql: &str) -> String {
+        let batches = datasets.context().sql(sql).await.unwrap().collect().await.unwrap();
+        pretty_format_batches(&batches).unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn codes_keep_their_zeros_and_numbers_stay_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        std::fs::write(&file, "id,zip\n10,1234\n0,00456\n").unwrap();
+        let (_, dataset) = registered(&file).await.unwrap();
+        assert_eq!(dataset.schema.field(0).data_type(), &DataType::Int64);
+        assert_eq!(dataset.schema.field(1).data_type(), &DataType::Utf8);
+    }
+
+    #[tokio::test]
+    async fn rows_are_not_lost_without_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        std::fs::write(&file, "id,name\n1,\"unclosed\n2,b\n").unwrap();
+        assert!(refused(&file).await.found().contains("quote"));
+        std::fs::write(&file, "id\n1\n").unwrap();
+        std::fs::write(folder.path().join("u.json"), "{\"id\":2}\n").unwrap();
+        assert!(refused(folder.path()).await.found().contains("several kinds"));
+    }
+
+    #[tokio::test]
+    async fn what_is_gzipped_is_looked_at_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let gzipped = |name: &str, text: &[u8]| {
+            let file = folder.path().join(name);
+            let mut out = flate2::write::GzEncoder::new(std::fs::File::create(&file).unwrap(), Default::default());
+            std::io::Write::write_all(&mut out, text).unwrap();
+            out.finish().unwrap();
+            file
+        };
+        let file = gzipped("t.csv.gz", b"id,name\n1,\"unclosed\n2,b\n");
+        assert!(refused(&file).await.found().contains("quote"));
+        let file = gzipped("t.csv.gz", b"id,name\n1,a\n2,b\n");
+        let (datasets, _) = registered(&file).await.unwrap();
+        assert!(query(&datasets, "SELECT count(*) AS n FROM primary").await.contains("| 2 |"));
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        assert!(refused(&file).await.found().contains("gzip"));
+        gzipped("t.csv.gz", b"id,name\n1,a\n");
+        gzipped("u.csv.gz", b"name,id\na,1\n");
+        assert!(refused(folder.path()).await.found().contains("header"));
+    }
+
+    #[tokio::test]
+    async fn files_of_one_folder_have_one_header() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "first,last\nkim,park\n").unwrap();
+        std::fs::write(folder.path().join("b.csv"), "last,first\nlee,choi\n").unwrap();
+        let error = refused(folder.path()).await;
+        assert!(error.place().unwrap().ends_with("b.csv") && !error.to_string().contains("lee"), "{error}");
+        std::fs::write(folder.path().join("b.csv"), "first,last\r\nchoi,lee\n").unwrap();
+        assert!(registered(folder.path()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn files_of_one_folder_may_have_numbers_and_words_in_a_column() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "a,b\n1,1\n").unwrap();
+        std::fs::write(folder.path().join("b.csv"), "a,b\n1.5,x\n").unwrap();
+        let (datasets, dataset) = registered(folder.path()).await.unwrap();
+        let types: Vec<_> = dataset.schema.fields().iter().map(|f| f.data_type().clone()).collect();
+        assert_eq!(types, [DataType::Float64, DataType::Utf8]);
+        assert!(query(&datasets, "SELECT sum(a) AS s, max(b) AS m FROM primary").await.contains("| 2.5 | x |"));
+    }
+
+    #[tokio::test]
+    async fn blank_cells_are_empty_text_or_null_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        std::fs::write(&file, "n,s\n1,a\n,\n3,\"line\nbreak\"\n").unwrap();
+        let (datasets, _) = registered(&file).await.unwrap();
+        let text = query(&datasets, "SELECT count(*), count(n), count(s) FROM primary").await;
+        assert!(text.contains("| 3        | 2"), "{text}");
+        assert!(text.contains("| 3                |"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn folders_named_by_a_column_make_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for (day, text) in [("2026-03-01", "id,s\n1,a\n2,\n"), ("__HIVE_DEFAULT_PARTITION__", "id,s\n3,c\n")] {
+            let part = folder.path().join(format!("day={day}/kind=a%2Fb"));
+            std::fs::create_dir_all(&part).unwrap();
+            std::fs::write(part.join("p.csv"), text).unwrap();
+        }
+        let (datasets, _) = registered(folder.path()).await.unwrap();
+        let shown = query(&datasets, "SELECT id, s, day, kind FROM primary ORDER BY id").await;
+        insta::assert_snapshot!(shown, @"");
+        std::fs::write(folder.path().join("day=2026-03-01/kind=a%2Fb/p.csv"), "id,day\n1,2\n").unwrap();
+        std::fs::remove_dir_all(folder.path().join("day=__HIVE_DEFAULT_PARTITION__")).unwrap();
+        assert!(refused(folder.path()).await.found().contains("`day`"));
+    }
+
+    #[tokio::test]
+    async fn partitions_that_are_null_are_counted_as_null_in_parquet_too() {
+        let folder = tempfile::tempdir().unwrap();
+        for (part, rows) in [("p=1", 2), ("p=__HIVE_DEFAULT_PARTITION__", 3)] {
+            let part = folder.path().join(part);
+            std::fs::create_dir_all(&part).unwrap();
+            let values: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from_iter_values(0..rows));
+            let batch = arrow::array::RecordBatch::try_from_iter([("n", Arc::clone(&values)), ("p", values)]).unwrap();
+            let file = std::fs::File::create(part.join("a.parquet")).unwrap();
+            let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+        }
+        let (datasets, _) = registered(folder.path()).await.unwrap();
+        let counted =
+            query(&datasets, "SELECT count(*) AS a, count(p) AS b, max(p) AS m, sum(n) AS n FROM primary").await;
+        insta::assert_snapshot!(counted, @"");
+    }
+}

@@ -1,0 +1,136 @@
+//! How rules see what was read: plain columns, codes as text, blank text as text.
+
+use std::sync::Arc;
+
+use arrow::array::AsArray as _;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::functions_aggregate::expr_fn::bool_or;
+use datafusion::prelude::{DataFrame, SessionContext, cast, coalesce, col, ident, lit};
+
+use super::files_table::FilesTable;
+
+type Frame = datafusion::error::Result<DataFrame>;
+
+/// Rules see plain columns: a dictionary is its values, and a column without any value, whose type nobody knows, is text.
+pub fn plain_columns(frame: DataFrame) -> Frame {
+    let special = |t: &DataType| match t {
+        DataType::Dictionary(_, value) => Some(value.as_ref().clone()),
+        DataType::Null => Some(DataType::Utf8),
+        _ => None,
+    };
+    if !frame.schema().fields().iter().any(|f| special(f.data_type()).is_some()) {
+        return Ok(frame);
+    }
+    let columns: Vec<_> = frame
+        .schema()
+        .columns()
+        .into_iter()
+        .zip(frame.schema().fields().iter())
+        .map(|(column, field)| match special(field.data_type()) {
+            Some(plain) => {
+                let name = column.name.clone();
+                cast(col(column), plain).alias(name)
+            }
+            None => col(column),
+        })
+        .collect();
+    frame.select(columns)
+}
+
+/// Glue's rule: a blank CSV cell is the empty string in a text column, NULL in a typed one. A partition column has no cells.
+pub fn blank_text_is_empty(frame: DataFrame, cells: &Schema) -> Frame {
+    let columns: Vec<_> = frame
+        .schema()
+        .columns()
+        .into_iter()
+        .zip(frame.schema().fields().iter())
+        .map(|(column, field)| {
+            let name = column.name.clone();
+            let value = col(column);
+            match field.data_type() {
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if cells.index_of(&name).is_ok() => {
+                    coalesce(vec![value, lit("")]).alias(name)
+                }
+                _ => value,
+            }
+        })
+        .collect();
+    frame.select(columns)
+}
+
+/// A number with a zero in front is a code: read as a number it would lose its zero, and rules would judge another value.
+/// `None` when there is none.
+pub async fn with_leading_zeros_as_text(
+    context: &SessionContext,
+    table: &FilesTable,
+) -> datafusion::error::Result<Option<SchemaRef>> {
+    let inferred = table.file_schema();
+    let whole = |field: &Field| field.data_type().is_integer();
+    let asked: Vec<_> = inferred
+        .fields()
+        .iter()
+        .filter(|f| whole(f))
+        .map(|f| bool_or(ident(f.name()).like(lit("0_%"))).alias(f.name()))
+        .collect();
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    let texts: Vec<_> = inferred.fields().iter().map(|f| Field::new(f.name(), DataType::Utf8, true)).collect();
+    let frame = context.read_table(Arc::new(table.with_schema(Arc::new(Schema::new(texts)))))?;
+    let found = frame.aggregate(Vec::new(), asked)?.collect().await?;
+    let coded = |name: &str| {
+        found.iter().any(|batch| {
+            batch
+                .column_by_name(name)
+                .and_then(|c| c.as_boolean_opt())
+                .is_some_and(|c| c.iter().any(|v| v == Some(true)))
+        })
+    };
+    if !inferred.fields().iter().any(|f| whole(f) && coded(f.name())) {
+        return Ok(None);
+    }
+    let typed = inferred.fields().iter().map(|f| {
+        let data_type = if whole(f) && coded(f.name()) { DataType::Utf8 } else { f.data_type().clone() };
+        Field::new(f.name(), data_type, true)
+    });
+    Ok(Some(Arc::new(Schema::new(typed.collect::<Vec<_>>()))))
+}
+
+/// One schema for CSV files of the same header: a column that is not of one type in all of them is text, unless it is of numbers.
+pub fn merged(schemas: &[SchemaRef]) -> SchemaRef {
+    let Some((first, others)) = schemas.split_first() else { return Arc::new(Schema::empty()) };
+    let fields = first.fields().iter().enumerate().map(|(place, field)| {
+        let types = others.iter().filter_map(|other| other.fields().get(place)).map(|other| other.data_type());
+        let common = types.fold(field.data_type().clone(), |a, b| common_type(a, b));
+        Field::new(field.name(), common, true)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn common_type(a: DataType, b: &DataType) -> DataType {
+    match (&a, b) {
+        (same, other) if *same == *other => a,
+        (DataType::Null, other) => other.clone(),
+        (_, DataType::Null) => a,
+        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
+        (DataType::Date32, DataType::Timestamp(..)) => b.clone(),
+        (DataType::Timestamp(..), DataType::Date32) => a,
+        _ => DataType::Utf8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_several_files_have_one_type() {
+        let schema = |types: [DataType; 3]| Arc::new(Schema::new(types.map(|t| Field::new("c", t, true)).to_vec()));
+        let merged = merged(&[
+            schema([DataType::Null, DataType::Int64, DataType::Int64]),
+            schema([DataType::Date32, DataType::Float64, DataType::Boolean]),
+        ]);
+        let types: Vec<_> = merged.fields().iter().map(|f| f.data_type().clone()).collect();
+        assert_eq!(types, [DataType::Date32, DataType::Float64, DataType::Utf8]);
+    }
+}
