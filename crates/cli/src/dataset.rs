@@ -30,6 +30,11 @@ const ENDINGS: [(&str, Kind); 5] = [
     ("ndjson", Kind::JsonLines),
 ];
 
+/// How the names of files end that can be read, in lower case.
+pub fn endings() -> Vec<String> {
+    ENDINGS.iter().flat_map(|(ending, _)| [format!(".{ending}"), format!(".{ending}.gz")]).collect()
+}
+
 /// A context in which strings are plain Arrow strings, as in the lake.
 pub fn session() -> SessionContext {
     let config = SessionConfig::new()

@@ -92,6 +92,9 @@ fn problems_of(
     if leaf.name() == "CustomSql" {
         problems.extend(refuse_monsters(leaf.column()).err());
     }
+    if crate::files::is_file_rule(leaf) {
+        problems.extend(crate::files::problems(leaf));
+    }
     if leaf.name() == "ReferentialIntegrity" {
         problems.extend(reference_problem(leaf, references));
     }

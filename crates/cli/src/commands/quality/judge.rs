@@ -30,7 +30,8 @@ pub async fn run(arguments: &JudgeArguments, as_json: bool) -> Result<ExitCode> 
         references.insert(name.clone(), register(&context, name, Path::new(path)).await?);
     }
     refuse_problems(&check(&ruleset, &schema, Some(&references)))?;
-    let outcomes = DatasetRules::compile(&ruleset, SchemaRef::clone(&schema), Scope::Whole)?.evaluate(&context).await?;
+    let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&schema), Scope::Whole)?;
+    let outcomes = super::files::known(rules, &ruleset, &arguments.data).await?.evaluate(&context).await?;
     let bad_rows = match &arguments.bad_rows {
         Some(path) => Some(write_bad_rows(&context, &ruleset, schema, path).await?),
         None => None,
