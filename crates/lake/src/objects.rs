@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
 use lakegate_contract::{Error, Result};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _};
 
 use crate::bucket::{self, BucketOptions};
 use crate::failure;
@@ -28,6 +29,8 @@ pub struct FoundObject {
     pub bytes: u64,
     /// Its ETag: another content has another one.
     pub e_tag: String,
+    /// When it was put there.
+    pub modified: DateTime<Utc>,
 }
 
 impl Objects {
@@ -40,6 +43,11 @@ impl Objects {
         Ok(Self { store, bucket: bucket.to_owned() })
     }
 
+    /// A bucket that another store plays: for tests.
+    pub fn played_by(store: Arc<dyn ObjectStore>, bucket: &str) -> Self {
+        Self { store, bucket: bucket.to_owned() }
+    }
+
     /// Objects whose keys begin with the folder `prefix`.
     ///
     /// # Errors
@@ -48,11 +56,6 @@ impl Objects {
         let place = self.shown(prefix);
         let prefix = parsed(prefix).map_err(|e| e.at(&place))?;
         let listed = self.store.list(Some(&prefix)).try_collect::<Vec<_>>().await;
-        let found = |meta: object_store::ObjectMeta| FoundObject {
-            key: meta.location.to_string(),
-            bytes: meta.size,
-            e_tag: meta.e_tag.unwrap_or_default(),
-        };
         let listed = listed.map_err(|e| {
             let error = failure::store(&e, &place);
             match error.found() {
@@ -73,9 +76,7 @@ impl Objects {
         let place = self.shown(key);
         let path = parsed(key).map_err(|e| e.at(&place))?;
         match self.store.head(&path).await {
-            Ok(meta) => {
-                Ok(Some(FoundObject { key: key.to_owned(), bytes: meta.size, e_tag: meta.e_tag.unwrap_or_default() }))
-            }
+            Ok(meta) => Ok(Some(FoundObject { key: key.to_owned(), ..found(meta) })),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failure::store(&error, place)),
         }
@@ -119,6 +120,15 @@ impl Objects {
 
     fn shown(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket)
+    }
+}
+
+fn found(meta: ObjectMeta) -> FoundObject {
+    FoundObject {
+        key: meta.location.to_string(),
+        bytes: meta.size,
+        e_tag: meta.e_tag.unwrap_or_default(),
+        modified: meta.last_modified,
     }
 }
 

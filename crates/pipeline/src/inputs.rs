@@ -17,13 +17,14 @@ use tokio::sync::mpsc::{Receiver, channel};
 use crate::files::{self, Hashes, InputFile, NewFiles};
 use crate::patterns::{SCHEME, bucket_of, check_pattern, fixed_folder, matches_path, names_object};
 use crate::source::{Bookmark, InputObject};
+use crate::stored_files::StoredFiles;
 
 /// Bytes of an object that are asked for at once.
 const CHUNK: u64 = 4 << 20;
 /// Chunks that wait to be read, besides the one that is on its way.
 const AHEAD: usize = 1;
 /// Objects that are asked for one by one rather than by listing their folder.
-const ASKED_ONE_BY_ONE: usize = 16;
+pub(crate) const ASKED_ONE_BY_ONE: usize = 16;
 
 /// Where the files of a project's sources are. Cheap to clone.
 #[derive(Clone)]
@@ -199,6 +200,12 @@ impl Inputs {
             found.extend(objects.find(key).await?);
         }
         Ok(found)
+    }
+
+    /// These inputs as rules about files see them.
+    pub fn stored_files(&self, objects: &[InputObject]) -> StoredFiles {
+        let names = objects.iter().map(|object| object.name.clone()).collect();
+        StoredFiles::new(self.0.root.clone(), self.0.options.clone(), names)
     }
 
     /// The bytes of a file from its beginning on; they come as they are read. The reader may block.

@@ -21,6 +21,8 @@ pub mod rows;
 mod run;
 pub mod source;
 mod state_machine;
+mod stored_digest;
+mod stored_files;
 pub mod testing;
 pub mod text;
 mod workflow;
@@ -44,4 +46,5 @@ pub use source::{
     Bookmark, InputObject, ItemStream, Plan, Rejected, Scope, Source, SourceEnvironment, SourceItem, Split,
 };
 pub use state_machine::{Target, state_machine};
+pub use stored_files::StoredFiles;
 pub use workflow::{JobState, JobStatus, WorkflowState, WorkflowStatus, attempts};

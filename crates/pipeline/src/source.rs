@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Receiver;
 
 use crate::inputs::Inputs;
+use crate::stored_files::StoredFiles;
 
 /// What a source needs to know of the project besides its own configuration and the contract.
 #[derive(Debug, Clone)]
@@ -184,6 +185,11 @@ pub trait Source: Send + Sync {
     /// When the plan's bookmark is not one of this source.
     fn settle(&self, bookmark: Bookmark) -> Result<Bookmark> {
         Ok(bookmark)
+    }
+
+    /// The files behind a plan, for rules about files; `None` for a source that reads none.
+    fn files(&self, _plan: &Plan) -> Option<StoredFiles> {
+        None
     }
 
     /// Columns that were met while reading and that the contract does not name, for sources that cannot know them when they

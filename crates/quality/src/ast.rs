@@ -37,6 +37,23 @@ impl Ruleset {
     }
 }
 
+impl Ruleset {
+    /// The paths that its rules about files name.
+    pub fn file_paths(&self) -> BTreeSet<&str> {
+        let leaves = self.rules.iter().flat_map(|rule| rule.node.leaves());
+        leaves
+            .filter(|leaf| crate::files::is_file_rule(leaf))
+            .flat_map(|leaf| &leaf.parameters)
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// Whether it has a rule about files.
+    pub fn judges_files(&self) -> bool {
+        self.rules.iter().flat_map(|rule| rule.node.leaves()).any(crate::files::is_file_rule)
+    }
+}
+
 /// The label that says what a broken rule does to the gate, and its one value.
 pub(crate) const GATE_LABEL: &str = "gate";
 pub(crate) const WARN: &str = "warn";

@@ -94,6 +94,9 @@ fn problems_of(
         problems.extend(refuse_monsters(leaf.column()).err());
     }
     problems.extend(reference_problems(leaf, schema, references));
+    if crate::files::is_file_rule(leaf) {
+        problems.extend(crate::files::problems(leaf));
+    }
     problems
 }
 

@@ -12,6 +12,7 @@ use lakegate_contract::{Error, Result};
 
 use crate::RuleOutcome;
 use crate::ast::{Leaf, Rule, Ruleset};
+use crate::files::{FileListing, is_file_rule, judge_files};
 use crate::finding::{
     Finding, combine, complete, compliance, correlation, distinct, duplicates, errored, finding, number, optional,
     uniqueness,
@@ -40,6 +41,7 @@ pub struct DatasetRules {
     rules: Vec<Rule>,
     /// A gauge for each leaf, in order; `None` where the pass does not measure it.
     gauges: Arc<Vec<std::result::Result<Option<Gauge>, String>>>,
+    files: Option<Arc<dyn FileListing>>,
 }
 
 impl DatasetRules {
@@ -58,7 +60,13 @@ impl DatasetRules {
             .flat_map(|rule| rule.node.leaves())
             .map(|leaf| Gauge::of(leaf, &compiler).map_err(|e| e.to_string()))
             .collect();
-        Ok(Self { schema, scanned, rules, gauges: Arc::new(gauges) })
+        Ok(Self { schema, scanned, rules, gauges: Arc::new(gauges), files: None })
+    }
+
+    /// With the files that rules about files judge; without them, such a rule is an error.
+    #[must_use]
+    pub fn with_files(self, files: Arc<dyn FileListing>) -> Self {
+        Self { files: Some(files), ..self }
     }
 
     /// Whether there is nothing to judge.
@@ -171,6 +179,7 @@ impl DatasetRules {
             "DatasetMatch" => matching::dataset_match(leaf, &self.schema, context).await,
             "ReferentialIntegrity" => queries::referential_integrity(leaf, context).await,
             "CustomSql" => queries::custom_sql(leaf, &self.schema, context).await,
+            _ if is_file_rule(leaf) => judge_files(leaf, self.files.as_deref(), chrono::Utc::now()).await,
             other => Err(Error::usage(format!("`{other}` cannot be evaluated by lakegate"))),
         };
         judged.unwrap_or_else(|error| errored(error.to_string()))

@@ -345,7 +345,7 @@ fn rules_over_other_datasets_are_checked_before_any_is_read() {
 
 #[test]
 fn checking_finds_every_problem() {
-    let text = "Rules = [\n IsComplete \"stauts\",\n FileSize > 1 KB,\n ColumnValues \"status\" matches \"(a\",\n Sum \"status\" > 1,\n \
+    let text = "Rules = [\n IsComplete \"stauts\",\n DetectAnomalies \"RowCount\",\n ColumnValues \"status\" matches \"(a\",\n Sum \"status\" > 1,\n \
         ReferentialIntegrity \"ref\" \"user.id\" = 1,\n RowCount > last(),\n RowCount > 0 where \"nope > 1\" ]";
     let references = BTreeMap::from([("users".to_owned(), references().schema())]);
     let problems = check(&parse(text, "r").unwrap(), &data().schema(), Some(&references));

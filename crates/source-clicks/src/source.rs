@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, Result};
 use lakegate_pipeline::patterns::bucket_of;
-use lakegate_pipeline::{Bookmark, InputObject, ItemStream, PinnedFile, Plan, Scope, Source, SourceEnvironment, Split};
+use lakegate_pipeline::{
+    Bookmark, InputObject, ItemStream, PinnedFile, Plan, Scope, Source, SourceEnvironment, Split, StoredFiles,
+};
 use serde::Deserialize;
 
 use crate::decode::{ObjectDecoder, Shape};
@@ -103,6 +105,10 @@ impl Source for ClicksSource {
         plan.bookmark = Some(new.bookmark);
         plan.objects = objects;
         Ok(plan)
+    }
+
+    fn files(&self, plan: &Plan) -> Option<StoredFiles> {
+        Some(self.environment.inputs.stored_files(&plan.objects))
     }
 
     fn met_unread(&self) -> Vec<String> {

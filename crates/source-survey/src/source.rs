@@ -10,6 +10,7 @@ use lakegate_pipeline::rows::RowsBuilder;
 use lakegate_pipeline::source::items_of;
 use lakegate_pipeline::{
     Bookmark, InputObject, ItemStream, PinnedFile, Plan, Scope, Source, SourceEnvironment, SourceItem, Split,
+    StoredFiles,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::channel;
@@ -193,6 +194,10 @@ impl Source for SurveySource {
         plan.bookmark = Some(new.bookmark);
         plan.objects = objects;
         Ok(plan)
+    }
+
+    fn files(&self, plan: &Plan) -> Option<StoredFiles> {
+        Some(self.shared.environment.inputs.stored_files(&plan.objects))
     }
 
     fn settle(&self, bookmark: Bookmark) -> Result<Bookmark> {

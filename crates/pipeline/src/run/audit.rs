@@ -6,15 +6,23 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lakegate_contract::{Error, Result, TableName};
 use lakegate_lake::Staged;
-use lakegate_quality::{DatasetRules, Ruleset, Scope};
+use lakegate_quality::{DatasetRules, FileListing, Ruleset, Scope};
 
 use super::Attempt;
+use crate::StoredFiles;
 
 impl Attempt<'_> {
     /// Judges the dataset rules; closes the gate when one of them says so.
-    pub(super) async fn audit(&mut self, staged: &Staged) -> Result<()> {
+    pub(super) async fn audit(&mut self, staged: &Staged, files: Option<StoredFiles>) -> Result<()> {
         let rulesets: Vec<Ruleset> = self.context.ruleset.iter().cloned().chain(self.key_rule(staged)?).collect();
-        let compile = |ruleset| DatasetRules::compile(ruleset, Arc::new(staged.schema()), Scope::Load);
+        let files = files.map(|files| Arc::new(files) as Arc<dyn FileListing>);
+        let compile = |ruleset| {
+            let rules = DatasetRules::compile(ruleset, Arc::new(staged.schema()), Scope::Load)?;
+            Ok(match &files {
+                Some(files) => rules.with_files(Arc::clone(files)),
+                None => rules,
+            })
+        };
         let rules = rulesets.iter().map(compile).collect::<Result<Vec<_>>>()?;
         if rules.iter().all(DatasetRules::is_empty) {
             return Ok(());

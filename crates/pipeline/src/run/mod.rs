@@ -319,7 +319,7 @@ impl<'a> Attempt<'a> {
         let began = Instant::now();
         self.phase(Phase::Audit);
         let cancellation = self.options.cancellation.clone();
-        let audited = cancellation.or(self.audit(&staged)).await;
+        let audited = cancellation.or(self.audit(&staged, source.files(plan))).await;
         self.record.timings.audit = milliseconds(began);
         audited?;
         self.options.cancellation.check()?;

@@ -177,7 +177,9 @@ impl Cursor<'_> {
 
     /// A number with a unit, or a numeric expression.
     fn quantity(&mut self, takes: Takes) -> Result<Operand> {
-        let with_unit = self.peek().kind == Kind::Number && self.peek_at(1).kind == Kind::Word;
+        let follows = self.peek_at(1);
+        let ends = matches!(follows.text, "with" | "where" | "labels" | "and" | "AND" | "or" | "OR");
+        let with_unit = self.peek().kind == Kind::Number && follows.kind == Kind::Word && !ends;
         if with_unit && matches!(takes, Takes::Duration | Takes::Size) {
             let amount = self.whole()?;
             if let Some(minutes) = self.duration_unit() {

@@ -76,6 +76,7 @@ async fn judge(arguments: &JudgeArguments) -> Result<Judgement> {
     refuse_problems(&check(&ruleset, &primary.schema, Some(&references)))?;
     phases.now(format!("judging {} rules", ruleset.rules().len()));
     let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole)?;
+    let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
     let outcomes = rules.evaluate(datasets.context()).await?;
     let rows = write_rows(arguments, &datasets, &ruleset, &primary.schema, &options, &phases).await?;
     Ok(Judgement {

@@ -1,6 +1,7 @@
 //! `lakegate quality`: DQDL over any data, without a project.
 
 mod arguments;
+mod files;
 mod github;
 mod glue_result;
 mod judge;
