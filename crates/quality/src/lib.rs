@@ -18,6 +18,7 @@ mod compare;
 mod condition;
 mod custom_sql;
 mod dataset;
+mod dynamic;
 mod finding;
 mod keys;
 mod lexer;
@@ -30,7 +31,7 @@ mod queries;
 mod row;
 mod rule_type;
 
-pub use ast::{Rule, Ruleset};
+pub use ast::{Analyzer, Rule, Ruleset};
 pub use check::{check, check_with_references};
 pub use dataset::{DatasetRules, Scope};
 pub use outcome::{RuleOutcome, RuleResult};
