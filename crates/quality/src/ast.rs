@@ -11,7 +11,10 @@ use crate::rule_type::RuleType;
 /// A parsed ruleset.
 #[derive(Debug, Clone)]
 pub struct Ruleset {
+    pub(crate) version: Option<String>,
+    pub(crate) sources: DataSources,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) analyzers: Vec<Analyzer>,
     pub(crate) text: String,
     pub(crate) file: String,
 }
@@ -20,6 +23,26 @@ impl Ruleset {
     /// The rules, in order; a composite rule is one.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The analyzers, in order: what is measured at every run and judges nothing.
+    pub fn analyzers(&self) -> &[Analyzer] {
+        &self.analyzers
+    }
+
+    /// The version that its `Metadata` states.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The name of the judged dataset, as its `DataSources` states it.
+    pub fn primary_source(&self) -> Option<&str> {
+        self.sources.primary.as_deref()
+    }
+
+    /// The names of the other datasets, as its `DataSources` lists them.
+    pub fn additional_sources(&self) -> &[String] {
+        &self.sources.additional
     }
 
     /// The text it was parsed from.
@@ -71,6 +94,51 @@ impl Ruleset {
             }
             _ => false,
         })
+    }
+}
+
+/// The datasets that a ruleset says it is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DataSources {
+    pub(crate) primary: Option<String>,
+    pub(crate) additional: Vec<String>,
+}
+
+/// A statistic that is measured at every run: `Completeness "c"`, `AllStatistics "c"`, `Distribution "c" with bins = 20`.
+#[derive(Debug, Clone)]
+pub struct Analyzer {
+    pub(crate) name: &'static str,
+    pub(crate) parameters: Vec<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) start: usize,
+    pub(crate) line: usize,
+    pub(crate) text: String,
+}
+
+impl Analyzer {
+    /// What is measured: a rule type's name, `AllStatistics` or `Distribution`.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// What it is measured of: mostly a column.
+    pub fn parameters(&self) -> &[String] {
+        &self.parameters
+    }
+
+    /// What follows `with`: `bins` and `rebin` of a distribution.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.tags
+    }
+
+    /// The line on which it begins, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The analyzer in canonical form.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 
@@ -131,6 +199,7 @@ pub(crate) struct Leaf {
     pub(crate) condition: Option<Condition>,
     pub(crate) filter: Option<String>,
     pub(crate) threshold: Option<NumberCondition>,
+    /// What follows `with`, but for the threshold; the members of a list are joined by commas.
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) start: usize,
 }

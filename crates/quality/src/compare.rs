@@ -181,9 +181,11 @@ pub(crate) fn number_holds(condition: &NumberCondition, value: f64) -> bool {
 /// Refuses expressions over earlier runs.
 pub(crate) fn refuse_dynamic(condition: &NumberCondition) -> Result<()> {
     for operand in condition.comparison.operands() {
-        if let NumberOperand::Dynamic(text) = operand {
+        if let NumberOperand::Dynamic(dynamic) = operand {
+            dynamic.check()?;
             return Err(Error::usage(format!(
-                "`{text}` asks for the metrics of earlier runs, which lakegate does not keep yet"
+                "`{}` asks for the metrics of earlier runs, which lakegate does not keep yet",
+                dynamic.text
             ))
             .expected("a number"));
         }

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
+use crate::dynamic::Dynamic;
+
 /// How a value is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {
@@ -91,8 +93,8 @@ pub(crate) struct NumberCondition {
 pub(crate) enum NumberOperand {
     Number(Number),
     Null,
-    /// An expression over earlier runs: parsed, not evaluated.
-    Dynamic(String),
+    /// An expression over earlier runs.
+    Dynamic(Dynamic),
 }
 
 /// A number as it was written: exact, and as a double.

@@ -40,7 +40,8 @@ impl Token<'_> {
     }
 }
 
-const SYMBOLS: [&str; 17] = [">=", "<=", "!=", "=", ">", "<", "[", "]", "(", ")", "{", "}", ",", ":", "+", "-", "*"];
+const SYMBOLS: [&str; 18] =
+    [">=", "<=", "!=", "!", "=", ">", "<", "[", "]", "(", ")", "{", "}", ",", ":", "+", "-", "*"];
 
 /// Cuts a ruleset into tokens; the last is [`Kind::End`].
 pub(crate) fn tokens<'a>(text: &'a str, file: &str) -> Result<Vec<Token<'a>>> {
@@ -123,6 +124,12 @@ fn string(rest: &str) -> std::result::Result<usize, String> {
         }
     }
     Err("the string that begins here has no end".to_owned())
+}
+
+/// What stands between the quotes, as written; a line ends in LF, however the file ends its lines.
+pub(crate) fn content(text: &str) -> String {
+    let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
+    inner.replace("\r\n", "\n")
 }
 
 /// `file:line:column` of a byte.

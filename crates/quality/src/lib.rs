@@ -20,6 +20,7 @@ mod compare;
 mod condition;
 mod custom_sql;
 mod dataset;
+mod dynamic;
 mod extremes;
 mod files;
 mod finding;
@@ -40,7 +41,7 @@ mod rule_type;
 mod shape;
 mod spark_time;
 
-pub use ast::{Rule, Ruleset};
+pub use ast::{Analyzer, Rule, Ruleset};
 pub use check::{check, check_with_references};
 pub use dataset::{DatasetRules, Scope};
 pub use files::{DigestAlgorithm, FileFacts, FileListing};

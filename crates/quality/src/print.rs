@@ -1,9 +1,11 @@
 //! Rules in canonical form: the text that parses back to the same rule.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ast::{Leaf, Node};
 use crate::condition::{Comparison, Condition, DateOperand, NumberOperand, TextOperand};
+use crate::parser::looks_dated;
 
 pub(crate) fn node(node: &Node) -> String {
     match node {
@@ -18,10 +20,7 @@ fn combined(nodes: &[Node], word: &str) -> String {
 }
 
 pub(crate) fn leaf_text(leaf: &Leaf) -> String {
-    let mut out = leaf.name().to_owned();
-    for parameter in &leaf.parameters {
-        let _ = write!(out, " \"{parameter}\"");
-    }
+    let mut out = named(leaf.name(), &leaf.parameters);
     if let Some(condition) = &leaf.condition {
         out.push(' ');
         out.push_str(&condition_text(condition));
@@ -32,10 +31,28 @@ pub(crate) fn leaf_text(leaf: &Leaf) -> String {
     if let Some(threshold) = &leaf.threshold {
         let _ = write!(out, " with threshold {}", comparison(&threshold.comparison, number_text));
     }
-    for (name, value) in &leaf.tags {
-        let _ = write!(out, " with {name} = \"{value}\"");
+    tags(&mut out, &leaf.tags);
+    out
+}
+
+pub(crate) fn analyzer(name: &str, parameters: &[String], own: &BTreeMap<String, String>) -> String {
+    let mut out = named(name, parameters);
+    tags(&mut out, own);
+    out
+}
+
+fn named(name: &str, parameters: &[String]) -> String {
+    let mut out = name.to_owned();
+    for parameter in parameters {
+        let _ = write!(out, " \"{parameter}\"");
     }
     out
+}
+
+fn tags(out: &mut String, tags: &BTreeMap<String, String>) {
+    for (name, value) in tags {
+        let _ = write!(out, " with {name} = \"{value}\"");
+    }
 }
 
 fn condition_text(condition: &Condition) -> String {
@@ -44,8 +61,8 @@ fn condition_text(condition: &Condition) -> String {
         Condition::Text(text) => comparison_in_list(text),
         Condition::Matches(pattern, negated) => format!("{}matches \"{pattern}\"", if *negated { "not " } else { "" }),
         Condition::Date(date) => comparison(date, date_text),
-        Condition::Duration(minutes) => comparison(minutes, |m| format!("{m} minutes")),
-        Condition::Size(bytes) => comparison(bytes, |b| format!("{b} B")),
+        Condition::Duration(minutes) => comparison(minutes, |m| duration(*m)),
+        Condition::Size(bytes) => comparison(bytes, |b| size(*b)),
     }
 }
 
@@ -62,10 +79,11 @@ fn comparison<T>(comparison: &Comparison<T>, each: impl Fn(&T) -> String) -> Str
     }
 }
 
-/// Members of a list lose a level of backslashes when they are read, so they get one here.
+/// Members of a list lose a level of backslashes when they are read, so they get one here; one keeps a text from being a date.
 fn comparison_in_list(texts: &Comparison<TextOperand>) -> String {
     let escape = matches!(texts, Comparison::In(..));
     comparison(texts, |operand| match operand {
+        TextOperand::Text(text) if escape && looks_dated(text) => format!("\"\\{text}\""),
         TextOperand::Text(text) if escape => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
         TextOperand::Text(text) => format!("\"{text}\""),
         TextOperand::Null => "NULL".to_owned(),
@@ -78,7 +96,7 @@ fn number_text(operand: &NumberOperand) -> String {
     match operand {
         NumberOperand::Number(number) => number.text.clone(),
         NumberOperand::Null => "NULL".to_owned(),
-        NumberOperand::Dynamic(text) => text.clone(),
+        NumberOperand::Dynamic(dynamic) => dynamic.text.clone(),
     }
 }
 
@@ -89,7 +107,25 @@ fn date_text(operand: &DateOperand) -> String {
         DateOperand::Time(time) => format!("\"{}\"", time.format("%H:%M")),
         DateOperand::Now(0) => "now()".to_owned(),
         DateOperand::Now(minutes) => {
-            format!("(now() {} {} minutes)", if *minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs())
+            format!("(now() {} {})", if *minutes < 0 { '-' } else { '+' }, duration(minutes.saturating_abs()))
         }
+    }
+}
+
+/// In the largest unit that is whole; a day is 24 hours, as people write it.
+fn duration(minutes: i64) -> String {
+    match minutes {
+        m if m % (24 * 60) == 0 && m > 24 * 60 => format!("{} days", m / (24 * 60)),
+        m if m % 60 == 0 && m != 0 => format!("{} hours", m / 60),
+        m => format!("{m} minutes"),
+    }
+}
+
+/// In the largest unit that is whole: Glue's amounts have 32 bits.
+fn size(bytes: i64) -> String {
+    let power = (bytes.trailing_zeros() / 10).min(4);
+    match (bytes, ["B", "KB", "MB", "GB", "TB"].get(power as usize)) {
+        (1.., Some(unit)) => format!("{} {unit}", bytes >> (10 * power)),
+        _ => bytes.to_string(),
     }
 }

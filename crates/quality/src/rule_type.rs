@@ -52,11 +52,73 @@ impl RuleType {
         RULE_TYPES.iter().find(|t| t.name == name)
     }
 
+    /// Which condition it takes with so many parameters: files are compared with each other, or with a list of digests.
+    pub(crate) fn takes_with(&self, parameters: usize) -> Takes {
+        match (self.takes, parameters) {
+            (Takes::TextOrNothing, 2) => Takes::Nothing,
+            (Takes::TextOrNothing, _) => Takes::Text,
+            (takes, _) => takes,
+        }
+    }
+
+    /// Whether it measures something that an analyzer can keep: it does not if it only holds or does not.
+    pub(crate) fn measures(&self, parameters: usize) -> bool {
+        self.takes_with(parameters) != Takes::Nothing
+    }
+
+    /// How many parameters it takes, for messages.
+    pub(crate) fn arity(&self) -> String {
+        match self.parameters {
+            (fewest, most) if fewest == most => fewest.to_string(),
+            (fewest, most) => format!("{fewest} to {most}"),
+        }
+    }
+
     /// The names that lakegate evaluates, for messages.
     pub(crate) fn supported_names() -> String {
         RULE_TYPES.iter().filter(|t| t.supported).map(|t| t.name).collect::<Vec<_>>().join(", ")
     }
 }
+
+/// What stands only among analyzers: `Distribution` in AWS's documentation, and not in the open grammar.
+pub(crate) static ANALYZER_TYPES: [RuleType; 2] =
+    [rule("AllStatistics", (1, 1), Takes::Number), rule("Distribution", (1, 1), Takes::Number)];
+
+/// Words of the language, which name a column or a constant only in quotes.
+pub(crate) const RESERVED: [&str; 32] = [
+    "and",
+    "AND",
+    "or",
+    "OR",
+    "of",
+    "OF",
+    "null",
+    "NULL",
+    "empty",
+    "EMPTY",
+    "whitespaces_only",
+    "WHITESPACES_ONLY",
+    "between",
+    "in",
+    "not",
+    "where",
+    "with",
+    "matches",
+    "labels",
+    "days",
+    "hours",
+    "minutes",
+    "B",
+    "KB",
+    "MB",
+    "GB",
+    "TB",
+    "Rules",
+    "Analyzers",
+    "Metadata",
+    "DataSources",
+    "DefaultLabels",
+];
 
 /// Every rule type of the open grammar (`awslabs/dqdl`, rules-config.json), and those that the open engine adds.
 pub(crate) static RULE_TYPES: [RuleType; 38] = [

@@ -285,7 +285,7 @@ fn mistakes_are_placed_and_answered() {
     let long = |text: &str| error_of(text).split("; expected one of RowCount").next().unwrap().to_owned();
     insta::assert_snapshot!(long("Rules = [\n  IsCmplete \"a\"\n]"), @"r.dqdl:2:3: `IsCmplete` is not a rule type");
     insta::assert_snapshot!(long("rules = [ RowCount > 0 ]"), @"r.dqdl:1:1: found `rules`; expected `Rules = [ … ]` | did you mean `Rules`?");
-    insta::assert_snapshot!(error_of("Rules = [ RowCount ]"), @"r.dqdl:1:11: the condition of `RowCount` does not fit it; expected a condition over numbers, such as `> 0.9` | -");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount ]"), @"r.dqdl:1:11: `RowCount` has no condition; expected a condition over numbers, such as `> 0.9` | -");
     insta::assert_snapshot!(error_of("Rules = [ RowCount > \"5\" ]"), @"r.dqdl:1:20: strings cannot be ordered; expected `=`, `!=`, `in`, `not in` or `matches` | -");
     insta::assert_snapshot!(error_of("Rules = [ IsComplete ]"), @"r.dqdl:1:11: `IsComplete` has 0 parameters; expected 1 | -");
     insta::assert_snapshot!(error_of("Rules = [ RowCount between 1 or 2 ]"), @"r.dqdl:1:30: found `or`; expected `and`: between A and B, both ends excluded | -");

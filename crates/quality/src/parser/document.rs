@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_contract::Result;
+use lakegate_contract::{Error, Result};
 
-use super::{Cursor, MAX_RULES};
-use crate::ast::{Rule, Ruleset};
-use crate::lexer::{Kind, line_of};
+use super::literal::{looks_dated, unescape};
+use super::{Constant, Cursor, MAX_RULES, Part};
+use crate::ast::{DataSources, Rule, Ruleset};
+use crate::lexer::Kind;
 use crate::print;
-use crate::rule_type::RuleType;
-
-/// Named strings or lists of strings.
-pub(super) type Constants = BTreeMap<String, Vec<String>>;
+use crate::rule_type::RESERVED;
 
 /// Most labels of a rule, defaults included, and their lengths:
 /// <https://docs.aws.amazon.com/glue/latest/dg/dqdl.html#dqdl-syntax-labels>.
@@ -19,129 +17,224 @@ const MAX_LABELS: usize = 10;
 const MAX_LABEL_KEY: usize = 128;
 const MAX_LABEL_VALUE: usize = 256;
 
+const SECTIONS: [&str; 5] = ["Rules", "Analyzers", "DefaultLabels", "Metadata", "DataSources"];
+
+/// Labels, by their keys.
+pub(super) type Labels = BTreeMap<String, String>;
+
 impl Cursor<'_> {
-    pub(super) fn document(mut self) -> Result<Ruleset> {
-        if self.take("Metadata") {
-            self.require("=")?;
-            self.dictionary(&["Version"])?;
+    pub(super) fn document(&mut self) -> Result<Ruleset> {
+        let version = self.metadata()?;
+        let sources = self.data_sources()?;
+        self.constants()?;
+        let start = self.at;
+        let defaults = if self.take("DefaultLabels") { self.labels()? } else { Labels::new() };
+        if self.at > start {
+            self.mark(Part::Header, start);
         }
-        if self.take("DataSources") {
-            self.require("=")?;
-            self.dictionary(&["Primary", "AdditionalDataSources"])?;
-        }
-        let constants = self.constants()?;
-        let defaults = if self.take("DefaultLabels") { self.labels()? } else { BTreeMap::new() };
         let mut rules = Vec::new();
+        let start = self.at;
         let has_rules = self.take("Rules");
         if has_rules {
             self.require("=")?;
-            rules = self.rules(&constants, &defaults)?;
+            rules = self.rules(&defaults)?;
+            self.mark(Part::Section, start);
         }
+        let start = self.at;
         let has_analyzers = self.take("Analyzers");
+        let analyzers = if has_analyzers { self.analyzers()? } else { Vec::new() };
         if has_analyzers {
-            self.require("=")?;
-            self.analyzers()?;
+            self.mark(Part::Section, start);
         }
         if !has_rules && !has_analyzers {
-            let error = self.unexpected("`Rules = [ … ]`");
-            return Err(self.hint(error, &["Rules", "Analyzers", "DefaultLabels", "Metadata", "DataSources"]));
+            return Err(self.out_of_order("`Rules = [ … ]`"));
         }
         if self.peek().kind != Kind::End {
-            return Err(self.unexpected("the end of the ruleset"));
+            return Err(self.out_of_order("the end of the ruleset"));
         }
-        if rules.is_empty() && !has_analyzers {
-            return Err(self.error_at(0, "the ruleset has no rule").expected("at least one rule"));
+        if rules.is_empty() && analyzers.is_empty() {
+            return Err(self
+                .error_at(0, "the ruleset has no rule")
+                .expected("at least one rule or analyzer, such as `Rules = [ RowCount > 0 ]`"));
         }
-        Ok(Ruleset { rules, text: self.text.to_owned(), file: self.file.to_owned() })
+        Ok(Ruleset { version, sources, rules, analyzers, text: self.text.to_owned(), file: self.file.to_owned() })
     }
 
-    fn dictionary(&mut self, keys: &[&str]) -> Result<()> {
+    /// What stands here is no section, or one that belongs elsewhere.
+    fn out_of_order(&self, expected: &str) -> Error {
+        let error = self.unexpected(expected);
+        if SECTIONS.iter().any(|section| self.is(section)) {
+            return error
+                .help("the order is Metadata, DataSources, constants, DefaultLabels, Rules, Analyzers, each once");
+        }
+        self.hint(error, &SECTIONS)
+    }
+
+    /// `Metadata = { "Version": "1.0" }`
+    fn metadata(&mut self) -> Result<Option<String>> {
+        let entries = self.dictionary("Metadata", &["Version"])?;
+        match entries.into_iter().next() {
+            None => Ok(None),
+            Some((_, (_, Constant::Text(version)))) => Ok(Some(version)),
+            Some((_, (start, Constant::List(_)))) => {
+                Err(self.error_at(start, "\"Version\" is a list").expected("a string, such as \"1.0\""))
+            }
+        }
+    }
+
+    /// `DataSources = { "Primary": "orders", "AdditionalDataSources": ["users"] }`
+    fn data_sources(&mut self) -> Result<DataSources> {
+        let mut sources = DataSources::default();
+        for (key, (start, value)) in self.dictionary("DataSources", &["Primary", "AdditionalDataSources"])? {
+            match (key.as_str(), value) {
+                ("Primary", Constant::Text(name)) => sources.primary = Some(name),
+                ("Primary", _) => return Err(self.error_at(start, "\"Primary\" is a list").expected("one name")),
+                (_, Constant::List(names)) => sources.additional = names,
+                _ => {
+                    return Err(self
+                        .error_at(start, "\"AdditionalDataSources\" is no list")
+                        .expected("names in brackets, such as [\"users\"]"));
+                }
+            }
+        }
+        Ok(sources)
+    }
+
+    /// `name = { "key": value, … }`: each value with the byte at which it begins.
+    fn dictionary(&mut self, name: &str, keys: &[&str]) -> Result<BTreeMap<String, (usize, Constant)>> {
+        let mut entries = BTreeMap::new();
+        let from = self.at;
+        if !self.take(name) {
+            return Ok(entries);
+        }
+        self.require("=")?;
         self.require("{")?;
         loop {
             let start = self.peek().start;
             let key = self.quoted("a key")?;
             if !keys.contains(&key.as_str()) {
                 return Err(self
-                    .error_at(start, format!("unknown key \"{key}\""))
+                    .error_at(start, format!("unknown key \"{key}\" of {name}"))
                     .expected(format!("one of {}", keys.join(", "))));
             }
             self.require(":")?;
-            self.strings()?;
+            let value = (self.peek().start, self.strings()?);
+            if entries.insert(key.clone(), value).is_some() {
+                return Err(self.error_at(start, format!("\"{key}\" is given twice")));
+            }
             if !self.take(",") {
                 break;
             }
         }
-        self.require("}")
+        self.require("}")?;
+        self.mark(Part::Header, from);
+        Ok(entries)
     }
 
     /// A string, or a list of strings.
-    fn strings(&mut self) -> Result<Vec<String>> {
+    fn strings(&mut self) -> Result<Constant> {
         if !self.take("[") {
-            return Ok(vec![self.quoted("a string")?]);
+            return Ok(Constant::Text(self.quoted("a string")?));
         }
         let mut strings = vec![self.quoted("a string")?];
         while self.take(",") {
             strings.push(self.quoted("a string")?);
         }
         self.require("]")?;
-        Ok(strings)
+        Ok(Constant::List(strings))
     }
 
-    fn constants(&mut self) -> Result<Constants> {
-        let mut constants = Constants::new();
-        while self.peek().kind == Kind::Word
-            && self.peek_at(1).text == "="
-            && !matches!(self.peek().text, "Rules" | "Analyzers" | "DefaultLabels")
-        {
-            let near_rules = self.peek_at(2).text == "[" && self.peek_at(3).kind == Kind::Word;
+    fn constants(&mut self) -> Result<()> {
+        while self.peek().kind == Kind::Word && self.is_at(1, "=") && !SECTIONS.contains(&self.peek().text) {
+            let near_rules = self.is_at(2, "[") && self.peek_at(3).kind != Kind::Text;
             if near_rules {
-                let error = self.unexpected("`Rules = [ … ]`");
-                return Err(self.hint(error, &["Rules", "Analyzers", "DefaultLabels"]));
+                return Err(self.out_of_order("`Rules = [ … ]`"));
             }
-            let name = self.next();
-            self.require("=")?;
-            let values = self.strings()?;
-            if constants.insert(name.text.to_owned(), values).is_some() {
-                return Err(self.error_at(name.start, format!("constant `{}` is defined twice", name.text)));
+            self.constant_definition()?;
+        }
+        Ok(())
+    }
+
+    fn constant_definition(&mut self) -> Result<()> {
+        let from = self.at;
+        let name = self.next();
+        if name.text.starts_with(['.', '_']) || RESERVED.contains(&name.text) {
+            return Err(self
+                .error_at(name.start, format!("`{}` cannot name a constant", name.text))
+                .expected("a name that begins with a letter or a digit and is no word of the language"));
+        }
+        self.require("=")?;
+        let first = self.at;
+        let written = self.strings()?;
+        self.refuse_values(first)?;
+        let value = match written {
+            Constant::Text(text) => Constant::Text(text),
+            Constant::List(texts) => Constant::List(texts.iter().map(|text| unescape(text)).collect()),
+        };
+        if self.constants.insert(name.text.to_owned(), value).is_some() {
+            return Err(self.error_at(name.start, format!("constant `{}` is defined twice", name.text)));
+        }
+        self.mark(Part::Constant, from);
+        Ok(())
+    }
+
+    /// Constants hold neither dates, which are no strings, nor other constants.
+    fn refuse_values(&self, first: usize) -> Result<()> {
+        for token in self.tokens.get(first..self.at).unwrap_or_default().iter().filter(|t| t.kind == Kind::Text) {
+            if looks_dated(token.text) {
+                return Err(self
+                    .error_at(token.start, format!("{} is a date or a time, which a constant cannot hold", token.text))
+                    .help("write the date where it is compared"));
+            }
+            if names_a_constant(token.text) {
+                return Err(self
+                    .error_at(token.start, "a constant's value names another constant")
+                    .expected("no `$name` inside of the quotes: it would not be replaced"));
             }
         }
-        Ok(constants)
+        Ok(())
     }
 
-    fn rules(&mut self, constants: &Constants, defaults: &BTreeMap<String, String>) -> Result<Vec<Rule>> {
+    fn rules(&mut self, defaults: &Labels) -> Result<Vec<Rule>> {
         self.require("[")?;
         let mut rules = Vec::new();
         if self.take("]") {
             return Ok(rules);
         }
         loop {
-            let start = self.peek().start;
-            let (node, own) = self.node(constants)?;
-            let labels: BTreeMap<String, String> = defaults.clone().into_iter().chain(own).collect();
-            if labels.len() > MAX_LABELS {
-                return Err(self
-                    .error_at(start, format!("the rule has {} labels", labels.len()))
-                    .expected("at most 10, defaults included"));
-            }
-            let text = print::node(&node);
-            rules.push(Rule { node, labels, text, start, line: line_of(self.text, start) });
+            rules.push(self.rule(defaults)?);
             if rules.len() > MAX_RULES {
-                return Err(self.error_at(start, format!("there are more than {MAX_RULES} rules")));
+                return Err(self.error_at(self.peek().start, format!("there are more than {MAX_RULES} rules")));
             }
             if !self.take(",") {
                 break;
             }
         }
         if !self.take("]") {
-            return Err(
-                self.unexpected("`,` and another rule, `]`, `and`, `or`, a condition, `where`, `labels` or `with`")
-            );
+            return Err(self.unexpected_after_rule("`,` and another rule, `]`"));
         }
         Ok(rules)
     }
 
+    fn rule(&mut self, defaults: &Labels) -> Result<Rule> {
+        let from = self.at;
+        let start = self.peek().start;
+        let (node, own) = self.node()?;
+        self.mark(Part::Entry, from);
+        // AWS counts a default that the rule overrides twice.
+        let count = defaults.len() + own.len();
+        if count > MAX_LABELS {
+            return Err(self
+                .error_at(start, format!("the rule has {count} labels"))
+                .expected("at most 10, defaults included"));
+        }
+        let labels: Labels = defaults.clone().into_iter().chain(own).collect();
+        let text = print::node(&node);
+        Ok(Rule { node, labels, text, start, line: self.line(start) })
+    }
+
     /// `=["key"="value", …]`
-    pub(super) fn labels(&mut self) -> Result<BTreeMap<String, String>> {
+    pub(super) fn labels(&mut self) -> Result<Labels> {
         self.require("=")?;
         self.require("[")?;
         let mut labels = BTreeMap::new();
@@ -158,6 +251,9 @@ impl Cursor<'_> {
             if labels.insert(key.clone(), value).is_some() {
                 return Err(self.error_at(start, format!("label \"{key}\" is given twice")));
             }
+            if labels.len() > MAX_LABELS {
+                return Err(self.error_at(start, "there are more than 10 labels"));
+            }
             if !self.take(",") {
                 break;
             }
@@ -165,26 +261,9 @@ impl Cursor<'_> {
         self.require("]")?;
         Ok(labels)
     }
+}
 
-    /// Analyzers are read for their form; they measure and judge nothing.
-    fn analyzers(&mut self) -> Result<()> {
-        self.require("[")?;
-        while !self.is("]") {
-            let known = RuleType::find(self.peek().text).is_some()
-                || matches!(self.peek().text, "AllStatistics" | "Distribution");
-            if !known {
-                return Err(self.unexpected("an analyzer, such as `RowCount` or `Completeness \"column\"`"));
-            }
-            self.next();
-            while self.peek().kind == Kind::Text
-                || (self.peek().kind == Kind::Word && RuleType::find(self.peek().text).is_none())
-            {
-                self.next();
-            }
-            if !self.take(",") {
-                break;
-            }
-        }
-        self.require("]")
-    }
+/// Whether a `$` stands before a letter or `_`, as the open parser looks for it.
+fn names_a_constant(text: &str) -> bool {
+    text.split('$').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
 }

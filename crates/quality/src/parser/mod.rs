@@ -1,18 +1,29 @@
 //! Tokens to a ruleset.
 
+mod analyzer;
+mod condition;
 mod document;
-mod operand;
+mod literal;
+mod marks;
+mod number;
 mod rule;
+
+use std::collections::BTreeMap;
 
 use lakegate_contract::{Error, Result, suggest};
 
 use crate::ast::Ruleset;
-use crate::lexer::{Kind, Token, place, tokens};
+use crate::lexer::{Kind, Token, content, place, tokens};
+pub(crate) use literal::looks_dated;
+pub(crate) use marks::{Mark, Part};
 
 /// Deepest nesting of parentheses.
 const MAX_DEPTH: usize = 64;
 /// Most rules in a ruleset.
 const MAX_RULES: usize = 10_000;
+
+/// Words that have a meaning behind a rule's parameters, for "did you mean".
+const KEYWORDS: [&str; 9] = ["between", "in", "not", "matches", "where", "with", "labels", "and", "or"];
 
 /// Parses a ruleset; `file` names it in errors.
 ///
@@ -21,8 +32,38 @@ const MAX_RULES: usize = 10_000;
 /// # Errors
 /// The first thing that is not DQDL: where, what was found, what could stand there.
 pub fn parse(text: &str, file: &str) -> Result<Ruleset> {
+    parse_marked(text, file).map(|parsed| parsed.ruleset)
+}
+
+/// A ruleset with its tokens and what each of them is part of.
+pub(crate) struct Parsed<'a> {
+    pub(crate) ruleset: Ruleset,
+    pub(crate) tokens: Vec<Token<'a>>,
+    pub(crate) marks: Vec<Mark>,
+}
+
+pub(crate) fn parse_marked<'a>(text: &'a str, file: &str) -> Result<Parsed<'a>> {
     let tokens = tokens(text, file)?;
-    Cursor { text, file, tokens: &tokens, at: 0, depth: 0 }.document()
+    let mut cursor = Cursor {
+        text,
+        file,
+        tokens: &tokens,
+        at: 0,
+        depth: 0,
+        counted: (0, 1),
+        constants: BTreeMap::new(),
+        marks: Vec::new(),
+    };
+    let ruleset = cursor.document()?;
+    let marks = cursor.marks;
+    Ok(Parsed { ruleset, tokens, marks })
+}
+
+/// What a constant stands for. Members of a list lose one level of backslashes, a string alone keeps them.
+#[derive(Debug, Clone)]
+enum Constant {
+    Text(String),
+    List(Vec<String>),
 }
 
 /// A place in the tokens.
@@ -32,6 +73,10 @@ struct Cursor<'a> {
     tokens: &'a [Token<'a>],
     at: usize,
     depth: usize,
+    /// A byte, and the line on which it stands.
+    counted: (usize, usize),
+    constants: BTreeMap<String, Constant>,
+    marks: Vec<Mark>,
 }
 
 impl<'a> Cursor<'a> {
@@ -58,8 +103,12 @@ impl<'a> Cursor<'a> {
     }
 
     fn is(&self, text: &str) -> bool {
-        let token = self.peek();
-        token.text == text && token.kind != Kind::Text
+        self.is_at(0, text)
+    }
+
+    fn is_at(&self, ahead: usize, text: &str) -> bool {
+        let token = self.peek_at(ahead);
+        token.text == text && token.kind != Kind::Text && token.kind != Kind::End
     }
 
     /// Takes a keyword that is written all lower or all upper case.
@@ -88,7 +137,15 @@ impl<'a> Cursor<'a> {
             return Err(self.unexpected(&format!("{what} in double quotes")));
         }
         self.at += 1;
-        Ok(strip_quotes(token.text).to_owned())
+        Ok(content(token.text))
+    }
+
+    /// The line of a byte; bytes are mostly asked for in order.
+    fn line(&mut self, at: usize) -> usize {
+        let (from, line) = if at < self.counted.0 { (0, 1) } else { self.counted };
+        let line = line + self.text.get(from..at).unwrap_or_default().matches('\n').count();
+        self.counted = (at, line);
+        line
     }
 
     fn place(&self, at: usize) -> String {
@@ -105,9 +162,19 @@ impl<'a> Cursor<'a> {
         let found = match token.kind {
             Kind::End => "the ruleset ends".to_owned(),
             Kind::Text => "found a string".to_owned(),
-            _ => format!("found `{}`", token.text),
+            _ => format!("found `{}`", shortened(token.text)),
         };
-        self.error_at(token.start, found).expected(expected.to_owned())
+        let error = self.error_at(token.start, found).expected(expected.to_owned());
+        match with_unit(token.text) {
+            Some((amount, unit)) => error.help(format!("write `{amount} {unit}`, with a space")),
+            None => error,
+        }
+    }
+
+    /// Nothing that follows a rule stands here.
+    fn unexpected_after_rule(&self, closing: &str) -> Error {
+        let error = self.unexpected(&format!("{closing}, `and`, `or`, a condition, `where`, `labels` or `with`"));
+        if self.peek().kind == Kind::Word && error.advice().is_none() { self.hint(error, &KEYWORDS) } else { error }
     }
 
     /// Adds "did you mean" when the token at hand resembles one of `valid`, also in other letters' case.
@@ -136,6 +203,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
-fn strip_quotes(text: &str) -> &str {
-    text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text)
+/// A word of reasonable length for a message.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
+
+/// A number and a unit that nothing separates.
+fn with_unit(word: &str) -> Option<(&str, &str)> {
+    let digits = word.find(|c: char| !c.is_ascii_digit()).filter(|at| *at > 0)?;
+    let (amount, unit) = word.split_at_checked(digits)?;
+    ["days", "hours", "minutes", "B", "KB", "MB", "GB", "TB"].contains(&unit).then_some((amount, unit))
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,82 +2,88 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_contract::Result;
+use lakegate_contract::{Error, Result};
 
-use super::document::Constants;
-use super::{Cursor, strip_quotes};
+use super::document::Labels;
+use super::{Constant, Cursor, KEYWORDS, Part};
 use crate::ast::{Leaf, Node};
 use crate::condition::{Condition, NumberCondition};
-use crate::lexer::Kind;
-use crate::rule_type::{RULE_TYPES, RuleType, Takes};
-
-type Labels = BTreeMap<String, String>;
+use crate::lexer::{Kind, Token, content};
+use crate::rule_type::{ANALYZER_TYPES, RESERVED, RULE_TYPES, RuleType, Takes};
 
 /// Words that end a rule's parameters.
-const AFTER_PARAMETERS: [&str; 7] = ["between", "in", "not", "matches", "where", "with", "labels"];
+pub(super) const AFTER_PARAMETERS: [&str; 11] =
+    ["between", "in", "not", "matches", "where", "with", "labels", "and", "AND", "or", "OR"];
 
 impl Cursor<'_> {
     /// `and` binds tighter than `or`.
-    pub(super) fn node(&mut self, constants: &Constants) -> Result<(Node, Labels)> {
-        let (first, mut labels) = self.conjunction(constants)?;
+    pub(super) fn node(&mut self) -> Result<(Node, Labels)> {
+        let from = self.at;
+        let (first, mut labels) = self.conjunction()?;
         let mut nodes = vec![first];
         while self.take_keyword("or") {
-            let (node, more) = self.conjunction(constants)?;
+            let (node, more) = self.conjunction()?;
             nodes.push(node);
             labels.extend(more);
+        }
+        if nodes.len() > 1 {
+            self.mark(Part::Or, from);
         }
         Ok((single(nodes, Node::Or), labels))
     }
 
-    fn conjunction(&mut self, constants: &Constants) -> Result<(Node, Labels)> {
-        let (first, mut labels) = self.primary(constants)?;
+    fn conjunction(&mut self) -> Result<(Node, Labels)> {
+        let from = self.at;
+        let (first, mut labels) = self.primary()?;
         let mut nodes = vec![first];
         while self.take_keyword("and") {
-            let (node, more) = self.primary(constants)?;
+            let (node, more) = self.primary()?;
             nodes.push(node);
             labels.extend(more);
+        }
+        if nodes.len() > 1 {
+            self.mark(Part::And, from);
         }
         Ok((single(nodes, Node::And), labels))
     }
 
-    fn primary(&mut self, constants: &Constants) -> Result<(Node, Labels)> {
+    fn primary(&mut self) -> Result<(Node, Labels)> {
+        let from = self.at;
         if !self.take("(") {
-            return self.leaf(constants);
+            return self.leaf();
         }
-        let (node, mut labels) = self.deeper(|cursor| cursor.node(constants))?;
+        let (node, mut labels) = self.deeper(Cursor::node)?;
         if !self.take(")") {
-            return Err(self.unexpected("`)`, `and`, `or`, a condition, `where`, `labels` or `with`"));
+            return Err(self.unexpected_after_rule("`)`"));
         }
         if self.take("labels") {
             labels.extend(self.labels()?);
         }
+        self.mark(Part::Group, from);
         Ok((node, labels))
     }
 
-    fn leaf(&mut self, constants: &Constants) -> Result<(Node, Labels)> {
-        let name = self.peek();
+    fn leaf(&mut self) -> Result<(Node, Labels)> {
+        let (name, from) = (self.peek(), self.at);
         let rule_type = self.rule_type()?;
-        let parameters = self.parameters(constants)?;
-        let (fewest, most) = rule_type.parameters;
-        if parameters.len() < fewest || parameters.len() > most {
-            let error = self.error_at(name.start, format!("`{}` has {} parameters", rule_type.name, parameters.len()));
-            return Err(error.expected(match (fewest, most) {
-                (a, b) if a == b => format!("{a}"),
-                (a, b) if b > 10 => format!("{a} or more"),
-                (a, b) => format!("{a} to {b}"),
-            }));
-        }
+        let parameters = self.parameters()?;
+        self.refuse_arity(rule_type, &parameters, name.start)?;
+        let condition_start = self.peek().start;
+        let takes = rule_type.takes_with(parameters.len());
+        let condition = self.condition(takes)?;
         let mut leaf = Leaf {
             rule_type,
             parameters,
-            condition: self.condition(rule_type.takes, constants)?,
+            condition,
             filter: None,
             threshold: None,
             tags: BTreeMap::new(),
             start: name.start,
         };
-        self.refuse_condition(&leaf)?;
-        let labels = self.after_condition(&mut leaf, constants)?;
+        self.refuse_condition(&leaf, takes, condition_start)?;
+        self.mark(Part::Head, from);
+        let labels = self.after_condition(&mut leaf)?;
+        self.mark(Part::Leaf, from);
         Ok((Node::Leaf(Box::new(leaf)), labels))
     }
 
@@ -90,22 +96,42 @@ impl Cursor<'_> {
         }
         let names: Vec<&str> = RULE_TYPES.iter().map(|t| t.name).collect();
         let error = match token.kind {
+            Kind::Word if ANALYZER_TYPES.iter().any(|t| t.name == token.text) => {
+                return Err(self
+                    .error_at(token.start, format!("`{}` is an analyzer: it measures and judges nothing", token.text))
+                    .help("move it to `Analyzers = [ … ]`, which follows the rules"));
+            }
             Kind::Word => self.error_at(token.start, format!("`{}` is not a rule type", token.text)),
             _ => self.unexpected("a rule"),
         };
         Err(self.hint(error.expected(format!("one of {}", names.join(", "))), &names))
     }
 
-    fn parameters(&mut self, constants: &Constants) -> Result<Vec<String>> {
+    /// Names of columns and the like, each perhaps behind `of` or `and`.
+    pub(super) fn parameters(&mut self) -> Result<Vec<String>> {
         let mut parameters = Vec::new();
         loop {
-            let connector = self.is_keyword("of") || self.is_keyword("and");
-            let token = if connector { self.peek_at(1) } else { self.peek() };
+            let of = self.is_keyword("of");
+            let connector = of || self.is_keyword("and");
+            let token = self.peek_at(usize::from(connector));
             let parameter = match token.kind {
-                Kind::Text => strip_quotes(token.text).to_owned(),
-                Kind::Constant => self.scalar_constant(token.text, token.start, constants)?,
-                Kind::Word if is_name(token.text) => token.text.to_owned(),
-                Kind::Number if connector => token.text.to_owned(),
+                Kind::Text => content(token.text),
+                Kind::Constant => self.scalar_constant(token)?,
+                // Behind `and` the name of a rule type begins another rule, not so elsewhere: no rule follows a rule without a word between.
+                Kind::Word if connector && !of && RuleType::find(token.text).is_some() => return Ok(parameters),
+                Kind::Word if AFTER_PARAMETERS.contains(&token.text) && !connector => return Ok(parameters),
+                Kind::Word if RESERVED.contains(&token.text) => {
+                    return Err(self
+                        .error_at(token.start, format!("`{}` is a word of the language", token.text))
+                        .help(format!("to name a column, write \"{}\" in quotes", token.text)));
+                }
+                Kind::Word => token.text.to_owned(),
+                Kind::Number => {
+                    let error = self
+                        .error_at(token.start, format!("found the number {}", token.text))
+                        .expected("a condition, such as `> 5`, or a name in quotes");
+                    return Err(lower_case(error, &parameters));
+                }
                 _ => return Ok(parameters),
             };
             self.at += 1 + usize::from(connector);
@@ -113,27 +139,40 @@ impl Cursor<'_> {
         }
     }
 
-    fn scalar_constant(&self, token: &str, start: usize, constants: &Constants) -> Result<String> {
-        match self.constant(token, start, constants)?.as_slice() {
-            [only] => Ok(only.clone()),
-            _ => Err(self.error_at(start, format!("`{token}` is a list")).expected("a constant that is one string")),
+    pub(super) fn refuse_arity(&self, rule_type: &RuleType, parameters: &[String], start: usize) -> Result<()> {
+        let (fewest, most) = rule_type.parameters;
+        if (fewest..=most).contains(&parameters.len()) {
+            return Ok(());
+        }
+        let error = self.error_at(start, format!("`{}` has {} parameters", rule_type.name, parameters.len()));
+        Err(lower_case(error.expected(rule_type.arity()), parameters))
+    }
+
+    fn scalar_constant(&self, token: Token<'_>) -> Result<String> {
+        match self.constant(token)? {
+            Constant::Text(text) => Ok(text),
+            Constant::List(_) => Err(self
+                .error_at(token.start, format!("`{}` is a list", token.text))
+                .expected("a constant that is one string")),
         }
     }
 
-    pub(super) fn constant(&self, token: &str, start: usize, constants: &Constants) -> Result<Vec<String>> {
-        constants.get(token.trim_start_matches('$')).cloned().ok_or_else(|| {
-            let names = constants.keys().map(|k| format!("${k}")).collect::<Vec<_>>().join(", ");
-            let error = self.error_at(start, format!("`{token}` is not defined"));
+    pub(super) fn constant(&self, token: Token<'_>) -> Result<Constant> {
+        self.constants.get(token.text.trim_start_matches('$')).cloned().ok_or_else(|| {
+            let names: Vec<String> = self.constants.keys().map(|k| format!("${k}")).collect();
+            let error = self.error_at(token.start, format!("`{}` is not defined", token.text));
             if names.is_empty() {
                 error.help("define it above the rules: name = \"value\"")
             } else {
-                error.expected(format!("one of {names}"))
+                error
+                    .expected(format!("one of {}", names.join(", ")))
+                    .suggesting(token.text, names.iter().map(String::as_str))
             }
         })
     }
 
-    fn refuse_condition(&self, leaf: &Leaf) -> Result<()> {
-        let fits = match (leaf.rule_type.takes, &leaf.condition) {
+    fn refuse_condition(&self, leaf: &Leaf, takes: Takes, start: usize) -> Result<()> {
+        let fits = match (takes, &leaf.condition) {
             (Takes::Nothing, found) => found.is_none(),
             (Takes::NumberOrNothing | Takes::TextOrNothing, None) => true,
             (_, None) => false,
@@ -144,13 +183,16 @@ impl Cursor<'_> {
             (Takes::Value, Some(found)) => !matches!(found, Condition::Duration(_) | Condition::Size(_)),
             (Takes::Date, Some(found)) => matches!(found, Condition::Date(_)),
             (Takes::Duration, Some(found)) => matches!(found, Condition::Duration(_)),
-            (Takes::Size, Some(found)) => matches!(found, Condition::Size(_) | Condition::Number(_)),
+            (Takes::Size, Some(found)) => matches!(found, Condition::Size(_)),
         };
         if fits {
             return Ok(());
         }
-        let error = self.error_at(leaf.start, format!("the condition of `{}` does not fit it", leaf.name()));
-        Err(error.expected(match leaf.rule_type.takes {
+        let error = match &leaf.condition {
+            Some(_) => self.error_at(start, format!("the condition of `{}` does not fit it", leaf.name())),
+            None => self.error_at(leaf.start, format!("`{}` has no condition", leaf.name())),
+        };
+        Err(error.expected(match takes {
             Takes::Nothing => "no condition",
             Takes::Number => "a condition over numbers, such as `> 0.9`",
             Takes::NumberOrNothing => "a condition over numbers, or none",
@@ -163,18 +205,24 @@ impl Cursor<'_> {
     }
 
     /// `where`, `labels` and `with`, in the grammar's order or the documentation's.
-    fn after_condition(&mut self, leaf: &mut Leaf, constants: &Constants) -> Result<Labels> {
-        let mut labels = Labels::new();
+    fn after_condition(&mut self, leaf: &mut Leaf) -> Result<Labels> {
+        let mut labels: Option<Labels> = None;
         loop {
-            let start = self.peek().start;
+            let (start, from) = (self.peek().start, self.at);
             if self.take("where") {
                 self.filter(leaf, start)?;
+                self.mark(Part::Where, from);
             } else if self.take("labels") {
-                labels.extend(self.labels()?);
+                let own = self.labels()?;
+                self.mark(Part::Labels, from);
+                if labels.replace(own).is_some() {
+                    return Err(self.error_at(start, "the rule has two lists of labels"));
+                }
             } else if self.take("with") {
-                self.tag(leaf, start, constants)?;
+                self.threshold_or_tag(leaf, start)?;
+                self.mark(Part::With, from);
             } else {
-                return Ok(labels);
+                return Ok(labels.unwrap_or_default());
             }
         }
     }
@@ -195,30 +243,58 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    fn tag(&mut self, leaf: &mut Leaf, start: usize, constants: &Constants) -> Result<()> {
-        let name = self.next();
-        if name.kind != Kind::Word {
-            return Err(self
-                .error_at(name.start, "`with` is followed by no name")
-                .expected("`threshold` or a tag's name"));
+    /// Glue takes `threshold = "0.5"`, in quotes, for a tag that means nothing.
+    fn threshold_or_tag(&mut self, leaf: &mut Leaf, start: usize) -> Result<()> {
+        let is_text = self.is_at(1, "=") && self.peek_at(2).kind == Kind::Text;
+        if self.peek().kind == Kind::Word && self.peek().text.eq_ignore_ascii_case("threshold") && !is_text {
+            self.next();
+            return self.threshold(leaf, start);
         }
-        if name.text.eq_ignore_ascii_case("threshold") {
-            return self.threshold(leaf, start, constants);
+        let (name, value) = self.tag()?;
+        if leaf.tags.insert(name.clone(), value).is_some() {
+            return Err(self.error_at(start, format!("the rule has two tags `{name}`")));
         }
-        self.require("=")?;
-        let value = self.next();
-        if !matches!(value.kind, Kind::Text | Kind::Number) {
-            return Err(self.error_at(value.start, "the tag has no value").expected("a string or a number"));
-        }
-        leaf.tags.insert(name.text.to_owned(), strip_quotes(value.text).to_owned());
         Ok(())
     }
 
-    fn threshold(&mut self, leaf: &mut Leaf, start: usize, constants: &Constants) -> Result<()> {
-        if !leaf.rule_type.threshold {
-            return Err(self.error_at(start, format!("`{}` takes no threshold", leaf.name())));
+    /// `name = "value"`, `name = 5`, `name = true` or `name = ["a", "b"]`; a list is joined by commas.
+    pub(super) fn tag(&mut self) -> Result<(String, String)> {
+        let name = self.peek();
+        if name.kind != Kind::Word || RESERVED.contains(&name.text) {
+            return Err(self.unexpected("`threshold` or a tag's name after `with`"));
         }
-        let Some(Condition::Number(condition)) = self.condition(Takes::Number, constants)? else {
+        self.next();
+        self.require("=")?;
+        Ok((name.text.to_owned(), self.tag_value()?))
+    }
+
+    fn tag_value(&mut self) -> Result<String> {
+        if self.take("[") {
+            let mut members = vec![self.quoted("a member of the list")?];
+            while self.take(",") {
+                members.push(self.quoted("a member of the list")?);
+            }
+            self.require("]")?;
+            return Ok(members.join(","));
+        }
+        let sign = if self.is("-") && self.peek_at(1).kind == Kind::Number { self.next().text } else { "" };
+        let value = self.peek();
+        let plain = matches!(value.kind, Kind::Text | Kind::Number) || matches!(value.text, "true" | "false");
+        if !plain {
+            return Err(self.unexpected("the tag's value: a string, a number, `true`, `false` or a list of strings"));
+        }
+        self.next();
+        Ok(format!("{sign}{}", content(value.text)))
+    }
+
+    fn threshold(&mut self, leaf: &mut Leaf, start: usize) -> Result<()> {
+        if !leaf.rule_type.threshold {
+            let takers: Vec<&str> = RULE_TYPES.iter().filter(|t| t.threshold).map(|t| t.name).collect();
+            return Err(self
+                .error_at(start, format!("`{}` takes no threshold", leaf.name()))
+                .expected(format!("a threshold only behind {}", takers.join(", "))));
+        }
+        let Some(Condition::Number(condition)) = self.condition(Takes::Number)? else {
             return Err(self
                 .error_at(start, "the threshold has no condition over numbers")
                 .expected("for example `with threshold > 0.95`, the number without quotes"));
@@ -231,9 +307,13 @@ impl Cursor<'_> {
     }
 }
 
-fn is_name(word: &str) -> bool {
-    let reserved = ["and", "AND", "or", "OR", "of", "OF"].contains(&word) || AFTER_PARAMETERS.contains(&word);
-    !reserved && RuleType::find(word).is_none()
+/// Says so when a parameter is a keyword in the wrong case, which Glue takes for a column.
+fn lower_case(error: Error, parameters: &[String]) -> Error {
+    let keyword = |parameter: &String| KEYWORDS.iter().find(|k| k.eq_ignore_ascii_case(parameter));
+    match parameters.iter().find_map(keyword) {
+        Some(keyword) => error.help(format!("write `{keyword}` in lower case")),
+        None => error,
+    }
 }
 
 fn single(mut nodes: Vec<Node>, combine: impl FnOnce(Vec<Node>) -> Node) -> Node {

@@ -1,14 +1,14 @@
 //! Conditions and their operands.
 
-use chrono::{NaiveDate, NaiveTime};
 use lakegate_contract::Result;
 
-use super::document::Constants;
-use super::{Cursor, strip_quotes};
+use super::literal::{dated, unescape};
+use super::rule::AFTER_PARAMETERS;
+use super::{Constant, Cursor, Part};
 use crate::condition::{
     Comparison, Condition, DateOperand, Number, NumberCondition, NumberOperand, Operator, TextOperand,
 };
-use crate::lexer::Kind;
+use crate::lexer::{Kind, content};
 use crate::rule_type::Takes;
 
 /// An operand before it is known what kind its condition is of.
@@ -35,7 +35,16 @@ const OPERATORS: [Operator; 6] = [
 
 impl Cursor<'_> {
     /// The condition that stands here, if one does.
-    pub(super) fn condition(&mut self, takes: Takes, constants: &Constants) -> Result<Option<Condition>> {
+    pub(super) fn condition(&mut self, takes: Takes) -> Result<Option<Condition>> {
+        let from = self.at;
+        let condition = self.any_condition(takes)?;
+        if condition.is_some() {
+            self.mark(Part::Condition, from);
+        }
+        Ok(condition)
+    }
+
+    fn any_condition(&mut self, takes: Takes) -> Result<Option<Condition>> {
         let start = self.peek().start;
         let negated = self.take("not");
         let comparison = if self.take("between") {
@@ -45,31 +54,40 @@ impl Cursor<'_> {
             }
             Comparison::Between(low, self.operand(takes)?, negated)
         } else if self.take("in") {
-            Comparison::In(self.operands(takes, constants)?, negated)
+            Comparison::In(self.operands(takes)?, negated)
         } else if self.take("matches") {
             return Ok(Some(Condition::Matches(self.quoted("a regular expression")?, negated)));
         } else if negated {
             return Err(self.unexpected("`between`, `in` or `matches` after `not`"));
         } else if let Some(operator) = self.operator() {
-            Comparison::Compare(operator, self.operand_or_constant(takes, constants)?)
+            Comparison::Compare(operator, self.operand_or_constant(takes)?)
         } else {
             return Ok(None);
         };
-        self.unify(comparison, start).map(Some)
+        let condition = self.unify(comparison, start)?;
+        if takes == Takes::Size { self.sizes(condition, start).map(Some) } else { Ok(Some(condition)) }
     }
 
     fn operator(&mut self) -> Option<Operator> {
         let token = self.peek();
+        // The open grammar has `!` and `=` as two tokens.
+        if self.is("!") && self.is_at(1, "=") {
+            self.at += 2;
+            return Some(Operator::NotEqual);
+        }
         let operator = OPERATORS.into_iter().find(|o| token.kind == Kind::Symbol && o.as_str() == token.text)?;
         self.next();
         Some(operator)
     }
 
-    fn operands(&mut self, takes: Takes, constants: &Constants) -> Result<Vec<Operand>> {
+    fn operands(&mut self, takes: Takes) -> Result<Vec<Operand>> {
         let token = self.peek();
         if token.kind == Kind::Constant {
             self.next();
-            return Ok(self.constant(token.text, token.start, constants)?.into_iter().map(Operand::Text).collect());
+            return Ok(match self.constant(token)? {
+                Constant::Text(text) => vec![Operand::Text(text)],
+                Constant::List(texts) => texts.into_iter().map(Operand::Text).collect(),
+            });
         }
         self.require("[")?;
         let mut operands = vec![self.list_member(takes)?];
@@ -84,21 +102,24 @@ impl Cursor<'_> {
 
     /// Members of a list lose one level of backslashes; other operands keep theirs.
     fn list_member(&mut self, takes: Takes) -> Result<Operand> {
-        Ok(match self.operand(takes)? {
-            Operand::Text(text) => Operand::Text(unescape(&text)),
+        let is_constant = self.peek().kind == Kind::Constant;
+        Ok(match self.operand_or_constant(takes)? {
+            Operand::Text(text) if !is_constant => Operand::Text(unescape(&text)),
             other => other,
         })
     }
 
-    fn operand_or_constant(&mut self, takes: Takes, constants: &Constants) -> Result<Operand> {
+    fn operand_or_constant(&mut self, takes: Takes) -> Result<Operand> {
         let token = self.peek();
         if token.kind != Kind::Constant {
             return self.operand(takes);
         }
         self.next();
-        match self.constant(token.text, token.start, constants)?.as_slice() {
-            [only] => Ok(Operand::Text(only.clone())),
-            _ => Err(self.error_at(token.start, "the constant is a list").expected("`in` before a list")),
+        match self.constant(token)? {
+            Constant::Text(text) => Ok(Operand::Text(text)),
+            Constant::List(_) => Err(self
+                .error_at(token.start, format!("`{}` is a list", token.text))
+                .expected(format!("`in {}` or `not in {}`", token.text, token.text))),
         }
     }
 
@@ -107,7 +128,14 @@ impl Cursor<'_> {
         match token.kind {
             Kind::Text => {
                 self.next();
-                Ok(text_operand(strip_quotes(token.text)))
+                let text = content(token.text);
+                match dated(&text) {
+                    None => Ok(Operand::Text(text)),
+                    Some(Ok(date)) => Ok(Operand::Date(date)),
+                    Some(Err(problem)) => Err(self
+                        .error_at(token.start, problem)
+                        .help("Glue takes a string of this form for a date or a time, never for a string")),
+                }
             }
             Kind::Now => {
                 self.next();
@@ -137,34 +165,29 @@ impl Cursor<'_> {
         } else if self.take("+") {
             1
         } else {
-            return Err(self.unexpected("`+` or `-` and a duration"));
+            return Err(self.unexpected("`+` or `-` and a duration, such as `(now() - 3 days)`"));
         };
-        let amount = self.whole()?;
-        let Some(unit) = self.duration_unit() else {
-            return Err(self.unexpected("`days`, `hours` or `minutes`"));
-        };
+        let minutes = self.amount(Cursor::duration_unit, "`days`, `hours` or `minutes`")?;
         self.require(")")?;
-        Ok(Operand::Date(DateOperand::Now(amount.saturating_mul(unit).saturating_mul(sign))))
+        Ok(Operand::Date(DateOperand::Now(minutes * sign)))
     }
 
-    fn whole(&mut self) -> Result<i64> {
-        match self.peek().text.parse() {
-            Ok(number) if self.peek().kind == Kind::Number => {
-                self.next();
-                Ok(number)
-            }
-            _ => Err(self.unexpected("a whole number")),
-        }
+    /// A whole number of units.
+    fn amount(&mut self, unit: impl FnOnce(&mut Self) -> Option<i64>, units: &str) -> Result<i64> {
+        let token = self.peek();
+        let amount: i64 = match token.text.parse() {
+            Ok(amount) if token.kind == Kind::Number => amount,
+            _ => return Err(self.unexpected("a whole number")),
+        };
+        self.next();
+        let Some(unit) = unit(self) else { return Err(self.unexpected(units)) };
+        amount.checked_mul(unit).ok_or_else(|| self.error_at(token.start, "the amount is too large"))
     }
 
     /// The unit's minutes.
     fn duration_unit(&mut self) -> Option<i64> {
-        let minutes = match self.peek().text {
-            "days" => 24 * 60,
-            "hours" => 60,
-            "minutes" => 1,
-            _ => return None,
-        };
+        let units = [("days", 24 * 60), ("hours", 60), ("minutes", 1)];
+        let (_, minutes) = units.into_iter().find(|(name, _)| self.is(name))?;
         self.next();
         Some(minutes)
     }
@@ -177,87 +200,18 @@ impl Cursor<'_> {
 
     /// A number with a unit, or a numeric expression.
     fn quantity(&mut self, takes: Takes) -> Result<Operand> {
-        let follows = self.peek_at(1);
-        let ends = matches!(follows.text, "with" | "where" | "labels" | "and" | "AND" | "or" | "OR");
-        let with_unit = self.peek().kind == Kind::Number && follows.kind == Kind::Word && !ends;
-        if with_unit && matches!(takes, Takes::Duration | Takes::Size) {
-            let amount = self.whole()?;
-            if let Some(minutes) = self.duration_unit() {
-                return Ok(Operand::Duration(amount.saturating_mul(minutes)));
+        let unit = self.peek_at(1);
+        let ends = AFTER_PARAMETERS.contains(&unit.text) || matches!(unit.text, "and" | "AND" | "or" | "OR");
+        let with_unit = self.peek().kind == Kind::Number && unit.kind == Kind::Word && !ends;
+        match takes {
+            Takes::Duration if with_unit => {
+                self.amount(Cursor::duration_unit, "`days`, `hours` or `minutes`").map(Operand::Duration)
             }
-            if let Some(bytes) = self.size_unit() {
-                return Ok(Operand::Size(amount.saturating_mul(bytes)));
+            Takes::Size if with_unit => {
+                self.amount(Cursor::size_unit, "`B`, `KB`, `MB`, `GB` or `TB`").map(Operand::Size)
             }
-            return Err(self.unexpected("`days`, `hours`, `minutes`, `B`, `KB`, `MB`, `GB` or `TB`"));
+            _ => self.number().map(Operand::Number),
         }
-        Ok(Operand::Number(self.expression()?))
-    }
-
-    /// `+ - * /` have one precedence and associate to the left, as in Glue's grammar: `1 + 2 * 3` is 9.
-    fn expression(&mut self) -> Result<NumberOperand> {
-        let start = self.peek().start;
-        let mut left = self.atom()?;
-        loop {
-            let operator = self.peek();
-            if operator.kind != Kind::Symbol || !matches!(operator.text, "+" | "-" | "*" | "/") {
-                return Ok(left);
-            }
-            self.next();
-            let right = self.atom()?;
-            left = match (left, right) {
-                (NumberOperand::Number(a), NumberOperand::Number(b)) => {
-                    NumberOperand::Number(number(match operator.text {
-                        "+" => a.value + b.value,
-                        "-" => a.value - b.value,
-                        "*" => a.value * b.value,
-                        _ => a.value / b.value,
-                    }))
-                }
-                _ => NumberOperand::Dynamic(self.written_since(start)),
-            };
-        }
-    }
-
-    fn atom(&mut self) -> Result<NumberOperand> {
-        let token = self.peek();
-        if self.take("-") {
-            return Ok(match self.deeper(Cursor::atom)? {
-                NumberOperand::Number(n) => NumberOperand::Number(Number { value: -n.value, text: negated(&n.text) }),
-                _ => NumberOperand::Dynamic(self.written_since(token.start)),
-            });
-        }
-        if self.take("(") {
-            let inner = self.deeper(Cursor::expression)?;
-            self.require(")")?;
-            return Ok(inner);
-        }
-        if token.kind == Kind::Word && self.peek_at(1).text == "(" {
-            return self.deeper(|cursor| cursor.call(token.start));
-        }
-        if token.kind != Kind::Number {
-            return Err(
-                self.unexpected("a value: a number, a string, a date, `NULL`, `EMPTY`, `WHITESPACES_ONLY` or `now()`")
-            );
-        }
-        self.next();
-        Ok(NumberOperand::Number(Number { value: token.text.parse().unwrap_or(f64::NAN), text: token.text.to_owned() }))
-    }
-
-    fn call(&mut self, start: usize) -> Result<NumberOperand> {
-        self.next();
-        self.require("(")?;
-        while !self.take(")") {
-            self.expression()?;
-            if !self.take(",") && !self.is(")") {
-                return Err(self.unexpected("`,` or `)`"));
-            }
-        }
-        Ok(NumberOperand::Dynamic(self.written_since(start)))
-    }
-
-    fn written_since(&self, start: usize) -> String {
-        let end = self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(start, crate::lexer::Token::end);
-        self.text.get(start..end).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     fn unify(&self, comparison: Comparison<Operand>, start: usize) -> Result<Condition> {
@@ -265,6 +219,9 @@ impl Cursor<'_> {
         let mixed =
             || self.error_at(start, "the condition mixes values of several kinds").expected("values of one kind");
         if has(|o| matches!(o, Operand::Text(_) | Operand::Empty | Operand::WhitespacesOnly)) {
+            if has(|o| matches!(o, Operand::Date(_))) {
+                return Err(mixed().help("a string such as \"2024-01-31\" or \"12:30\" is a date or a time"));
+            }
             let condition = convert(comparison, as_text).ok_or_else(mixed)?;
             if !equality_only(&condition) {
                 return Err(self
@@ -281,15 +238,23 @@ impl Cursor<'_> {
             return convert(comparison, minutes).map(Condition::Duration).ok_or_else(mixed);
         }
         if has(|o| matches!(o, Operand::Size(_))) {
-            let bytes = |o| if let Operand::Size(bytes) = o { Some(bytes) } else { None };
-            return convert(comparison, bytes).map(Condition::Size).ok_or_else(mixed);
+            return convert(comparison, as_bytes).map(Condition::Size).ok_or_else(mixed);
         }
         let comparison = convert(comparison, as_number).ok_or_else(mixed)?;
         Ok(Condition::Number(NumberCondition { comparison }))
     }
+
+    /// Bare whole numbers are sizes in bytes.
+    fn sizes(&self, condition: Condition, start: usize) -> Result<Condition> {
+        let Condition::Number(number) = condition else { return Ok(condition) };
+        let operands = convert(number.comparison, |operand| as_bytes(Operand::Number(operand)));
+        operands.map(Condition::Size).ok_or_else(|| {
+            self.error_at(start, "a size is a whole number").expected("bytes, or a number and a unit, such as `5 MB`")
+        })
+    }
 }
 
-fn convert<T>(comparison: Comparison<Operand>, each: impl Fn(Operand) -> Option<T>) -> Option<Comparison<T>> {
+fn convert<T, U>(comparison: Comparison<T>, each: impl Fn(T) -> Option<U>) -> Option<Comparison<U>> {
     Some(match comparison {
         Comparison::Compare(operator, operand) => Comparison::Compare(operator, each(operand)?),
         Comparison::Between(low, high, negated) => Comparison::Between(each(low)?, each(high)?, negated),
@@ -333,42 +298,10 @@ fn as_number(operand: Operand) -> Option<NumberOperand> {
     }
 }
 
-/// A quoted operand: a date or a time of day where it has the form of one.
-fn text_operand(text: &str) -> Operand {
-    if text.len() == 10
-        && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d")
-    {
-        return Operand::Date(DateOperand::Date(date));
+fn as_bytes(operand: Operand) -> Option<i64> {
+    match operand {
+        Operand::Size(bytes) => Some(bytes),
+        Operand::Number(NumberOperand::Number(Number { text, .. })) => text.parse().ok(),
+        _ => None,
     }
-    let time = NaiveTime::parse_from_str(text, "%I:%M %p").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M"));
-    match time {
-        Ok(time) if text.len() <= 8 => Operand::Date(DateOperand::Time(time)),
-        _ => Operand::Text(text.to_owned()),
-    }
-}
-
-fn number(value: f64) -> Number {
-    Number { value, text: format!("{value}") }
-}
-
-fn negated(text: &str) -> String {
-    match text.strip_prefix('-') {
-        Some(positive) => positive.to_owned(),
-        None => format!("-{text}"),
-    }
-}
-
-fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut escaped = false;
-    for c in text.chars() {
-        match c {
-            '\\' if !escaped => escaped = true,
-            other => {
-                out.push(other);
-                escaped = false;
-            }
-        }
-    }
-    out
 }
