@@ -6,17 +6,19 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
-use lakegate_contract::Error;
+use lakegate_contract::{Error, Result};
 
 use crate::ast::{GATE_LABEL, Leaf, Ruleset, WARN};
 use crate::castable::Castable;
 use crate::compare::{is_dated, is_text, refuse_dynamic};
-use crate::condition::Condition;
+use crate::condition::{Condition, NumberCondition, NumberOperand};
 use crate::custom_sql::refuse_monsters;
 use crate::lexer::place;
 use crate::matching::{Pairs, other_columns};
+use crate::measure::Gauge;
+use crate::measuring;
 use crate::pattern::Pattern;
-use crate::row::{Compiler, PlannerText as _, unknown_column};
+use crate::row::{Compiler, PlannerText as _, is_row_leaf, unknown_column};
 use crate::rule_type::RuleType;
 
 /// Every problem of a ruleset with a dataset of this schema, in the order of the rules. `references` are the schemas of the
@@ -35,7 +37,18 @@ pub fn check(ruleset: &Ruleset, schema: &Schema, references: Option<&BTreeMap<St
     }
     for leaf in ruleset.rules.iter().flat_map(|rule| rule.node.leaves()) {
         let at = place(&ruleset.text, &ruleset.file, leaf.start);
-        problems.extend(problems_of(leaf, schema, references, &compiler).into_iter().map(|problem| problem.at(&at)));
+        let found = match leaf.name() {
+            "DetectAnomalies" => {
+                measured_problems(measuring::of_anomalies(leaf).map(|leaf| vec![leaf]), schema, &compiler)
+            }
+            _ => problems_of(leaf, schema, references, &compiler),
+        };
+        problems.extend(found.into_iter().map(|problem| problem.at(&at)));
+    }
+    for analyzer in ruleset.analyzers() {
+        let at = place(&ruleset.text, &ruleset.file, analyzer.start);
+        let found = measured_problems(measuring::of_analyzer(analyzer, schema), schema, &compiler);
+        problems.extend(found.into_iter().map(|problem| problem.at(&at)));
     }
     problems
 }
@@ -57,6 +70,23 @@ pub async fn check_with_references(ruleset: &Ruleset, own: &str, schemas: &BTree
         if let Err(error) = crate::custom_sql::plan(&context, leaf.column()).await {
             problems.push(error.at(place(&ruleset.text, &ruleset.file, leaf.start)));
         }
+    }
+    problems
+}
+
+/// What is wrong with what an analyzer or `DetectAnomalies` measures.
+fn measured_problems(leaves: Result<Vec<Leaf>>, schema: &Schema, compiler: &Compiler) -> Vec<Error> {
+    let leaves = match leaves {
+        Ok(leaves) => leaves,
+        Err(error) => return vec![error],
+    };
+    let mut problems = Vec::new();
+    for leaf in &leaves {
+        let found = problems_of(leaf, schema, None, compiler);
+        if found.is_empty() {
+            problems.extend(Gauge::of(leaf, compiler).err());
+        }
+        problems.extend(found);
     }
     problems
 }
@@ -101,14 +131,23 @@ fn problems_of(
 }
 
 fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
-    let threshold = leaf.threshold.as_ref().and_then(|t| refuse_dynamic(t).err());
+    let dynamic = |condition: &NumberCondition| {
+        condition.comparison.operands().into_iter().find_map(|operand| match operand {
+            NumberOperand::Dynamic(dynamic) => dynamic.check().err(),
+            _ => None,
+        })
+    };
+    let threshold = leaf.threshold.as_ref().and_then(dynamic);
     let data_type = schema.field_with_name(leaf.column()).ok().map(|f| f.data_type());
     let mismatch = |found: &str, data_type: &DataType| {
         Some(Error::usage(format!("column `{}` is of type {data_type}, and the rule compares {found}", leaf.column())))
     };
     let own = match (&leaf.condition, data_type) {
         (Some(Condition::Matches(pattern, _)), _) => Pattern::full(pattern).err(),
-        (Some(Condition::Number(number)), _) if refuse_dynamic(number).is_err() => refuse_dynamic(number).err(),
+        (Some(Condition::Number(number)), _) if is_row_leaf(leaf) && refuse_dynamic(number).is_err() => {
+            refuse_dynamic(number).err()
+        }
+        (Some(Condition::Number(number)), _) if dynamic(number).is_some() => dynamic(number),
         (Some(Condition::Number(_)), Some(t)) if leaf.name() == "ColumnValues" && t.is_nested() => {
             mismatch("numbers", t)
         }

@@ -178,16 +178,16 @@ pub(crate) fn number_holds(condition: &NumberCondition, value: f64) -> bool {
     }
 }
 
-/// Refuses expressions over earlier runs.
+/// Refuses expressions over earlier runs: a row has none.
 pub(crate) fn refuse_dynamic(condition: &NumberCondition) -> Result<()> {
     for operand in condition.comparison.operands() {
         if let NumberOperand::Dynamic(dynamic) = operand {
             dynamic.check()?;
             return Err(Error::usage(format!(
-                "`{}` asks for the metrics of earlier runs, which lakegate does not keep yet",
+                "`{}` asks for the metrics of earlier runs, and the rule judges single rows",
                 dynamic.text
             ))
-            .expected("a number"));
+            .expected("a number; or a rule over the dataset, such as `Mean \"column\" > 0.9 * avg(last(7))`"));
         }
     }
     Ok(())

@@ -4,25 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::MemoryLimit;
-use datafusion::prelude::{SessionContext, ident};
-use futures::StreamExt as _;
+use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
 
-use crate::RuleOutcome;
-use crate::ast::{Leaf, Rule, Ruleset};
-use crate::files::{FileListing, is_file_rule, judge_files};
-use crate::finding::{
-    Finding, combine, complete, compliance, correlation, distinct, duplicates, errored, finding, number, optional,
-    uniqueness,
-};
-use crate::keys::{self, KeyCounter, KeyCounts};
-use crate::matching;
-use crate::measure::{Gauge, Reading, as_double};
-use crate::pattern::Pattern;
-use crate::queries::{self, unreadable};
-use crate::row::{Compiler, is_row_rule};
+use crate::ast::{Analyzer, Leaf, Rule, Ruleset};
+use crate::distribution;
+use crate::files::FileListing;
+use crate::finding::{Finding, combine, errored, finding};
+use crate::history::History;
+use crate::judge::Judge;
+use crate::measure::Gauge;
+use crate::measuring;
+use crate::options::{Composite, Options};
+use crate::outcome::{AnalyzerOutcome, Evaluation};
+use crate::pass::{Gauges, Measured, Pass};
+use crate::row::{Compiler, is_row_leaf, is_row_rule};
+use crate::row_wise::{self, RowWise};
+use crate::{RuleOutcome, RuleResult};
 
 /// Which rules are judged over the dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,31 +34,45 @@ pub enum Scope {
 /// The rules that judge a dataset as a whole, compiled for one schema.
 pub struct DatasetRules {
     schema: SchemaRef,
-    /// The columns that the pass reads.
     scanned: SchemaRef,
-    rules: Vec<Rule>,
-    /// A gauge for each leaf, in order; `None` where the pass does not measure it.
-    gauges: Arc<Vec<std::result::Result<Option<Gauge>, String>>>,
+    rules: Vec<Planned<Rule>>,
+    analyzers: Vec<Planned<Analyzer>>,
+    pass: Pass,
     files: Option<Arc<dyn FileListing>>,
 }
 
+/// A rule or an analyzer, what it measures, and where the gauges of that begin.
+struct Planned<T> {
+    of: T,
+    leaves: Vec<Leaf>,
+    first: usize,
+    /// A combination whose truth is asked of each row: its own gauge follows those of its leaves.
+    by_row: bool,
+}
+
 impl DatasetRules {
-    /// Compiles the rules of a ruleset that fall into `scope`. A rule that cannot be compiled gives an
+    /// Compiles the rules of a ruleset that fall into `scope`, and its analyzers. A rule that cannot be compiled gives an
     /// [`crate::RuleResult::Error`] when it is judged.
     ///
     /// # Errors
-    /// Never at present; compiling may come to fail.
-    pub fn compile(ruleset: &Ruleset, schema: SchemaRef, scope: Scope) -> Result<Self> {
-        let rules: Vec<Rule> =
+    /// When an analyzer names a column that there is not.
+    pub fn compile(ruleset: &Ruleset, schema: SchemaRef, scope: Scope, options: &Options) -> Result<Self> {
+        let chosen: Vec<Rule> =
             ruleset.rules().iter().filter(|rule| scope == Scope::Whole || !is_row_rule(rule)).cloned().collect();
-        let scanned = scanned_columns(&schema, &rules);
+        let scanned = scanned_columns(&schema, &chosen, ruleset.analyzers());
         let compiler = Compiler::new(SchemaRef::clone(&scanned));
-        let gauges = rules
-            .iter()
-            .flat_map(|rule| rule.node.leaves())
-            .map(|leaf| Gauge::of(leaf, &compiler).map_err(|e| e.to_string()))
-            .collect();
-        Ok(Self { schema, scanned, rules, gauges: Arc::new(gauges), files: None })
+        let mut gauges = Gauges::new();
+        let rules = chosen.into_iter().map(|rule| plan_rule(rule, options, &compiler, &mut gauges)).collect();
+        let mut analyzers = Vec::new();
+        for analyzer in ruleset.analyzers() {
+            let place = crate::lexer::place(&ruleset.text, &ruleset.file, analyzer.start);
+            let leaves = measuring::of_analyzer(analyzer, &schema).map_err(|e| e.at(place))?;
+            let first = gauges.len();
+            gauges.extend(leaves.iter().map(|leaf| gauge_of(leaf, &compiler)));
+            analyzers.push(Planned { of: analyzer.clone(), leaves, first, by_row: false });
+        }
+        let pass = Pass::new(SchemaRef::clone(&scanned), gauges);
+        Ok(Self { schema, scanned, rules, analyzers, pass, files: None })
     }
 
     /// With the files that rules about files judge; without them, such a rule is an error.
@@ -69,207 +81,183 @@ impl DatasetRules {
         Self { files: Some(files), ..self }
     }
 
-    /// Whether there is nothing to judge.
+    /// Whether there is nothing to judge or to measure.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.rules.is_empty() && self.analyzers.is_empty()
     }
 
-    /// Judges table `primary` of the context; other datasets are tables under their aliases.
+    /// Judges table `primary` of the context; other datasets are tables under their aliases. `history` has what earlier runs measured.
     ///
     /// # Errors
     /// When the data cannot be read. A rule that fails by itself has outcome [`crate::RuleResult::Error`].
-    pub async fn evaluate(&self, context: &SessionContext) -> Result<Vec<RuleOutcome>> {
-        let measured = self.measure(context).await?;
-        let mut index = 0;
-        let mut outcomes = Vec::with_capacity(self.rules.len());
-        for rule in &self.rules {
-            let mut findings = Vec::new();
-            for leaf in rule.node.leaves() {
-                findings.push(self.judge(leaf, index, &measured, context).await);
-                index += 1;
-            }
-            let finding = combine(&rule.node, &mut findings.into_iter());
-            outcomes.push(RuleOutcome {
-                rule: rule.text.clone(),
-                line: rule.line,
-                result: finding.result,
-                metrics: finding.metrics,
-                message: finding.message,
-                labels: rule.labels.clone(),
-            });
-        }
-        Ok(outcomes)
-    }
-
-    /// The pass: every partition of the data in its own task, each with readings of its own.
-    async fn measure(&self, context: &SessionContext) -> Result<Measured> {
-        if !self.gauges.iter().any(|g| matches!(g, Ok(Some(_)))) {
-            return Ok(Measured::default());
-        }
-        let columns: Vec<&str> = self.scanned.fields().iter().map(|f| f.name().as_str()).collect();
-        let frame = context.table("primary").await.map_err(unreadable)?.select(columns.into_iter().map(ident));
-        let streams = frame.map_err(unreadable)?.execute_stream_partitioned().await.map_err(unreadable)?;
-        let bytes = self.bytes_of_keys(context, streams.len());
-        let mut tasks = Vec::new();
-        for stream in streams {
-            let part = Part::new(Arc::clone(&self.gauges), &self.scanned, bytes)?;
-            tasks.push(tokio::spawn(part.read(stream)));
-        }
-        let mut total = Measured { readings: vec![Reading::default(); self.gauges.len()], ..Measured::default() };
-        let mut counters: BTreeMap<usize, Vec<KeyCounter>> = BTreeMap::new();
-        for task in tasks {
-            let part = task.await.map_err(|_| Error::bug("judging the rules has stopped"))??;
-            for (sum, reading) in total.readings.iter_mut().zip(&part.readings) {
-                sum.merge(reading);
-            }
-            for (index, counter) in part.counters {
-                counters.entry(index).or_default().push(counter);
-            }
-        }
-        for (index, counters) in counters {
-            total.keys.insert(index, keys::total(counters).await?);
-        }
-        Ok(total)
-    }
-
-    /// What each counter of keys may hold: together a quarter of the engine's memory, the rest is for queries.
-    fn bytes_of_keys(&self, context: &SessionContext, parts: usize) -> usize {
-        const UNLIMITED: usize = 256 << 20;
-        let counters = self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count();
-        let memory = match context.runtime_env().memory_pool.memory_limit() {
-            MemoryLimit::Finite(bytes) => bytes / 4,
-            _ => UNLIMITED,
+    pub async fn evaluate(&self, context: &SessionContext, history: &History) -> Result<Evaluation> {
+        let measured = self.pass.measure(context).await?;
+        let judge = Judge {
+            schema: &self.schema,
+            files: self.files.as_deref(),
+            pass: &self.pass,
+            measured: &measured,
+            history,
+            context,
         };
-        memory / (counters * parts).max(1)
+        let mut evaluation = Evaluation::default();
+        for planned in &self.rules {
+            let finding = self.judge_rule(planned, &judge, &mut evaluation.series).await?;
+            evaluation.outcomes.push(outcome(&planned.of, finding));
+        }
+        for planned in &self.analyzers {
+            let outcome = self.measure_analyzer(planned, &judge, &mut evaluation.series).await;
+            evaluation.analyzers.push(outcome);
+        }
+        Ok(evaluation)
     }
 
-    async fn judge(&self, leaf: &Leaf, index: usize, measured: &Measured, context: &SessionContext) -> Finding {
-        let reading = &measured.readings.get(index).copied().unwrap_or_default();
-        if let Some(Err(message)) = self.gauges.get(index) {
-            return errored(message.clone());
+    async fn judge_rule(
+        &self,
+        planned: &Planned<Rule>,
+        judge: &Judge<'_>,
+        series: &mut BTreeMap<String, f64>,
+    ) -> Result<Finding> {
+        let mut findings = Vec::new();
+        for (index, leaf) in (planned.first..).zip(&planned.leaves) {
+            let finding = if planned.by_row && is_row_leaf(leaf) {
+                Finding { result: RuleResult::Pass, metrics: BTreeMap::new(), message: None }
+            } else {
+                judge.leaf(leaf, index).await
+            };
+            series.extend(judge.series(leaf, &finding));
+            findings.push(finding);
         }
-        let judged = match leaf.name() {
-            "ColumnCount" => Ok(number(leaf, "Dataset.*.ColumnCount", as_double(self.schema.fields().len() as u64))),
-            "ColumnExists" => Ok(self.column_exists(leaf)),
-            "RowCount" => Ok(number(leaf, "Dataset.*.RowCount", as_double(reading.rows))),
-            "Mean" => Ok(optional(leaf, "Mean", reading.mean())),
-            "Sum" => Ok(optional(leaf, "Sum", reading.sum())),
-            "StandardDeviation" => Ok(optional(leaf, "StandardDeviation", reading.moments.deviation())),
-            "Variance" => Ok(optional(leaf, "Variance", reading.moments.variance())),
-            "ColumnCorrelation" => Ok(correlation(leaf, reading.pair.correlation())),
-            "ColumnNamesMatchPattern" => self.names_match(leaf),
-            "Entropy" => queries::entropy(leaf, context).await.map(|entropy| optional(leaf, "Entropy", entropy)),
-            "UniqueValueRatio" | "DistinctValuesCount" => measured.keys(index).map(|counts| distinct(leaf, counts)),
-            "DuplicateRowCount" => measured.keys(index).map(|counts| duplicates(leaf, counts)),
-            "Completeness" => Ok(optional(leaf, "Completeness", reading.ratio())),
-            "IsComplete" => Ok(complete(leaf, reading)),
-            "ColumnValues" | "ColumnLength" | "ColumnDataType" | "DataFreshness" => Ok(compliance(leaf, reading)),
-            "Skewness" => Ok(optional(leaf, "Skewness", reading.shape.skewness())),
-            "Kurtosis" => Ok(optional(leaf, "Kurtosis", reading.shape.kurtosis())),
-            "Range" => Ok(optional(leaf, "Range", reading.extremes.range())),
-            "ZerosCount" => Ok(optional(leaf, "ZerosCount", Some(as_double(reading.hits)))),
-            "InterquartileRange" => {
-                let range = queries::interquartile_range(leaf, context).await;
-                range.map(|range| optional(leaf, "InterquartileRange", range))
+        if planned.by_row {
+            return self.judge_by_row(planned, &findings, judge).await;
+        }
+        Ok(combine(&planned.of.node, &mut findings.into_iter()))
+    }
+
+    /// A combination whose truth is asked of each row. Where it has rules over the dataset, their truth must be known before: it takes a
+    /// pass of its own.
+    async fn judge_by_row(&self, planned: &Planned<Rule>, findings: &[Finding], judge: &Judge<'_>) -> Result<Finding> {
+        let own = planned.first + planned.leaves.len();
+        if let Some(problem) = judge.pass.problem(own) {
+            return Ok(errored(problem.to_owned()));
+        }
+        if row_wise::is_of_rows(&planned.of.node) {
+            return Ok(rows_hold(judge.measured, own));
+        }
+        let metrics: BTreeMap<String, f64> = findings.iter().flat_map(|finding| finding.metrics.clone()).collect();
+        let resolved = row_wise::resolved(&planned.of.node, &mut findings.iter().map(|finding| finding.result));
+        let mut found = match resolved {
+            None => {
+                let messages =
+                    findings.iter().filter(|f| f.result == RuleResult::Error).filter_map(|f| f.message.clone());
+                errored(messages.collect::<Vec<_>>().join("; "))
             }
-            "Uniqueness" | "IsUnique" | "IsPrimaryKey" => measured.keys(index).map(|counts| uniqueness(leaf, counts)),
-            "RowCountMatch" => matching::row_count_match(leaf, reading.rows, context).await,
-            "SchemaMatch" => matching::schema_match(leaf, &self.schema, context).await,
-            "AggregateMatch" => matching::aggregate_match(leaf, context).await,
-            "DatasetMatch" => matching::dataset_match(leaf, &self.schema, context).await,
-            "ReferentialIntegrity" => queries::referential_integrity(leaf, context).await,
-            "CustomSql" => queries::custom_sql(leaf, &self.schema, context).await,
-            _ if is_file_rule(leaf) => judge_files(leaf, self.files.as_deref(), chrono::Utc::now()).await,
-            other => Err(Error::usage(format!("`{other}` cannot be evaluated by lakegate"))),
+            Some(RowWise::Constant(truth)) => {
+                finding(truth, [], Some("its rules over the dataset decide it".to_owned()))
+            }
+            Some(RowWise::Rows(node)) => {
+                let compiled = Compiler::new(SchemaRef::clone(&self.scanned)).node(&node);
+                let gauge = match compiled {
+                    Ok(node) => Gauge::Node(node),
+                    Err(error) => return Ok(errored(error.to_string())),
+                };
+                let pass = Pass::new(SchemaRef::clone(&self.scanned), vec![Ok(Some(gauge))]);
+                let measured = pass.measure(judge.context).await?;
+                rows_hold(&measured, 0)
+            }
         };
-        judged.unwrap_or_else(|error| errored(error.to_string()))
+        found.metrics.extend(metrics);
+        Ok(found)
     }
 
-    fn column_exists(&self, leaf: &Leaf) -> Finding {
-        let exists = self.schema.index_of(leaf.column()).is_ok();
-        let metric = (format!("Dataset.{}.ColumnExists", leaf.column()), f64::from(u8::from(exists)));
-        let message = (!exists).then(|| "there is no such column".to_owned());
-        finding(exists, [metric], message)
-    }
-
-    /// Every column's name must contain a match.
-    fn names_match(&self, leaf: &Leaf) -> Result<Finding> {
-        let pattern = Pattern::search(leaf.column())?;
-        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut others = Vec::new();
-        for name in &names {
-            if !pattern.is_match(name)? {
-                others.push(*name);
+    async fn measure_analyzer(
+        &self,
+        planned: &Planned<Analyzer>,
+        judge: &Judge<'_>,
+        series: &mut BTreeMap<String, f64>,
+    ) -> AnalyzerOutcome {
+        let analyzer = &planned.of;
+        let mut outcome = AnalyzerOutcome { analyzer: analyzer.text.clone(), ..AnalyzerOutcome::default() };
+        for (index, leaf) in (planned.first..).zip(&planned.leaves) {
+            let finding = judge.leaf(leaf, index).await;
+            series.extend(judge.series(leaf, &finding));
+            if finding.result == RuleResult::Error {
+                outcome.message = finding.message;
             }
+            outcome.metrics.extend(finding.metrics);
         }
-        let ratio = 1.0 - as_double(others.len() as u64) / as_double(names.len().max(1) as u64);
-        let message = format!("columns that do not match: {}", others.join(", "));
-        Ok(finding(others.is_empty(), [("Dataset.*.ColumnNamesPatternMatchRatio".to_owned(), ratio)], Some(message)))
-    }
-}
-
-/// What the pass has measured, by the place of the rule's leaf.
-#[derive(Default)]
-struct Measured {
-    readings: Vec<Reading>,
-    keys: BTreeMap<usize, KeyCounts>,
-}
-
-impl Measured {
-    fn keys(&self, index: usize) -> Result<&KeyCounts> {
-        self.keys.get(&index).ok_or_else(|| Error::bug("the keys were not counted"))
-    }
-}
-
-/// The pass over one part of the data.
-struct Part {
-    gauges: Arc<Vec<std::result::Result<Option<Gauge>, String>>>,
-    readings: Vec<Reading>,
-    counters: BTreeMap<usize, KeyCounter>,
-}
-
-impl Part {
-    fn new(
-        gauges: Arc<Vec<std::result::Result<Option<Gauge>, String>>>,
-        schema: &Schema,
-        bytes_of_keys: usize,
-    ) -> Result<Self> {
-        let mut counters = BTreeMap::new();
-        for (index, gauge) in gauges.iter().enumerate() {
-            if let Ok(Some(gauge)) = gauge
-                && let Some(counter) = gauge.counter(schema, bytes_of_keys)?
-            {
-                counters.insert(index, counter);
+        if analyzer.name == "Distribution" {
+            match self.distribution(analyzer, judge).await {
+                Ok(metrics) => outcome.metrics = metrics,
+                Err(error) => outcome.message = Some(error.to_string()),
             }
+            series.extend(outcome.metrics.clone());
         }
-        Ok(Self { readings: vec![Reading::default(); gauges.len()], gauges, counters })
+        outcome
     }
 
-    async fn read(mut self, mut stream: SendableRecordBatchStream) -> Result<Self> {
-        while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(unreadable)?;
-            for (gauge, reading) in self.gauges.iter().zip(&mut self.readings) {
-                if let Ok(Some(gauge)) = gauge {
-                    gauge.read(&batch, reading)?;
-                }
+    async fn distribution(&self, analyzer: &Analyzer, judge: &Judge<'_>) -> Result<BTreeMap<String, f64>> {
+        let column = analyzer.parameters.first().map_or("", String::as_str);
+        let field = self.schema.field_with_name(column).map_err(|_| Error::bug("a distribution has no column"))?;
+        distribution::measure(analyzer, field.data_type(), judge.history, judge.context).await
+    }
+}
+
+fn plan_rule(rule: Rule, options: &Options, compiler: &Compiler, gauges: &mut Gauges) -> Planned<Rule> {
+    let leaves: Vec<Leaf> = rule.node.leaves().into_iter().cloned().collect();
+    let (first, by_row) = (gauges.len(), options.composite == Composite::Row && leaves.len() > 1);
+    for leaf in &leaves {
+        gauges.push(if by_row && is_row_leaf(leaf) { Ok(None) } else { gauge_of(leaf, compiler) });
+    }
+    if by_row {
+        let refused = row_wise::refuse_dataset_rules(&rule.node);
+        gauges.push(refused.map_err(|e| e.to_string()).and_then(|()| {
+            if !row_wise::is_of_rows(&rule.node) {
+                return Ok(None);
             }
-            for (index, counter) in &mut self.counters {
-                if let Some(Ok(Some(gauge))) = self.gauges.get(*index) {
-                    gauge.count(&batch, counter)?;
-                }
-            }
-        }
-        Ok(self)
+            compiler.node(&rule.node).map(|node| Some(Gauge::Node(node))).map_err(|e| e.to_string())
+        }));
+    }
+    Planned { of: rule, leaves, first, by_row }
+}
+
+fn gauge_of(leaf: &Leaf, compiler: &Compiler) -> std::result::Result<Option<Gauge>, String> {
+    let gauge = match leaf.name() {
+        "DetectAnomalies" => measuring::of_anomalies(leaf).and_then(|inner| Gauge::of(&inner, compiler)),
+        _ => Gauge::of(leaf, compiler),
+    };
+    gauge.map_err(|error| error.to_string())
+}
+
+fn rows_hold(measured: &Measured, index: usize) -> Finding {
+    let reading = measured.reading(index);
+    let broken = reading.rows - reading.hits;
+    finding(broken == 0, [], Some(format!("{broken} of {} rows do not satisfy it", reading.rows)))
+}
+
+fn outcome(rule: &Rule, finding: Finding) -> RuleOutcome {
+    RuleOutcome {
+        rule: rule.text.clone(),
+        line: rule.line,
+        result: finding.result,
+        metrics: finding.metrics,
+        message: finding.message,
+        labels: rule.labels.clone(),
     }
 }
 
 /// The columns that a rule's text could mean: reading one too many does no harm. A rule over whole rows reads all.
-fn scanned_columns(schema: &SchemaRef, rules: &[Rule]) -> SchemaRef {
-    let whole_rows = |leaf: &&Leaf| leaf.name() == "DuplicateRowCount" && leaf.parameters.is_empty();
-    if rules.iter().any(|rule| rule.node.leaves().iter().any(whole_rows)) {
+fn scanned_columns(schema: &SchemaRef, rules: &[Rule], analyzers: &[Analyzer]) -> SchemaRef {
+    let whole_rows = |leaf: &&Leaf| {
+        let watched = leaf.column() == "DuplicateRowCount" && leaf.parameters.len() == 1;
+        watched || (leaf.name() == "DuplicateRowCount" && leaf.parameters.is_empty())
+    };
+    let measured = |analyzer: &Analyzer| analyzer.name == "DuplicateRowCount" && analyzer.parameters.is_empty();
+    if rules.iter().any(|rule| rule.node.leaves().iter().any(whole_rows)) || analyzers.iter().any(measured) {
         return SchemaRef::clone(schema);
     }
-    let texts: Vec<String> = rules.iter().map(|rule| rule.text.to_lowercase()).collect();
+    let texts = rules.iter().map(Rule::text).chain(analyzers.iter().map(Analyzer::text));
+    let texts: Vec<String> = texts.map(str::to_lowercase).collect();
     let named = |field: &&Arc<Field>| {
         let name = field.name().to_lowercase();
         texts.iter().any(|text| text.contains(&name))

@@ -8,19 +8,13 @@ use crate::compare::number_holds;
 use crate::condition::{Condition, NumberCondition};
 use crate::keys::KeyCounts;
 use crate::measure::{Reading, as_double};
+use crate::metric;
 
 /// What judging a leaf gave.
 pub(crate) struct Finding {
     pub result: RuleResult,
     pub metrics: BTreeMap<String, f64>,
     pub message: Option<String>,
-}
-
-fn metric_of(columns: &[String], name: &str) -> String {
-    match columns {
-        [only] => format!("Column.{only}.{name}"),
-        _ => format!("Multicolumn.{}.{name}", columns.join(",")),
-    }
 }
 
 pub(crate) fn finding(
@@ -37,25 +31,18 @@ pub(crate) fn errored(message: String) -> Finding {
 }
 
 /// A number against the rule's condition.
-pub(crate) fn number(leaf: &Leaf, metric: &str, value: f64) -> Finding {
+pub(crate) fn number(leaf: &Leaf, value: f64) -> Finding {
     let holds = match &leaf.condition {
         Some(Condition::Number(condition)) => number_holds(condition, value),
         _ => false,
     };
-    finding(holds, [(metric.to_owned(), value)], Some(format!("it is {value}")))
+    finding(holds, [(metric::of(leaf), value)], Some(format!("it is {value}")))
 }
 
-pub(crate) fn optional(leaf: &Leaf, name: &str, value: Option<f64>) -> Finding {
+pub(crate) fn optional(leaf: &Leaf, value: Option<f64>) -> Finding {
     match value {
-        Some(value) => number(leaf, &format!("Column.{}.{name}", leaf.column()), value),
+        Some(value) => number(leaf, value),
         None => finding(false, [], Some("there is no value to measure".to_owned())),
-    }
-}
-
-pub(crate) fn correlation(leaf: &Leaf, value: Option<f64>) -> Finding {
-    match value {
-        Some(value) => number(leaf, &metric_of(&leaf.parameters, "ColumnCorrelation"), value),
-        None => finding(false, [], Some("there is no row with both values".to_owned())),
     }
 }
 
@@ -64,25 +51,21 @@ pub(crate) fn correlation(leaf: &Leaf, value: Option<f64>) -> Finding {
 pub(crate) fn distinct(leaf: &Leaf, counts: &KeyCounts) -> Finding {
     if leaf.name() == "DistinctValuesCount" {
         let null = u64::from(counts.nulls.first().is_some_and(|nulls| *nulls > 0));
-        return optional(leaf, "DistinctValuesCount", Some(as_double(counts.distinct + null)));
+        return optional(leaf, Some(as_double(counts.distinct + null)));
     }
     let ratio = (counts.distinct > 0).then(|| as_double(counts.once) / as_double(counts.distinct));
-    optional(leaf, "UniqueValueRatio", ratio)
+    optional(leaf, ratio)
 }
 
 /// Rows whose key other rows have too.
 pub(crate) fn duplicates(leaf: &Leaf, counts: &KeyCounts) -> Finding {
-    let metric = match leaf.parameters.as_slice() {
-        [] => "Dataset.*.DuplicateRowCount".to_owned(),
-        columns => metric_of(columns, "DuplicateRowCount"),
-    };
-    number(leaf, &metric, as_double(counts.keyed - counts.once))
+    number(leaf, as_double(counts.keyed - counts.once))
 }
 
 /// Values that occur once over rows, rows whose columns are all NULL left out.
 pub(crate) fn uniqueness(leaf: &Leaf, counts: &KeyCounts) -> Finding {
     let uniqueness = (counts.keyed > 0).then(|| as_double(counts.once) / as_double(counts.keyed));
-    let mut metrics = BTreeMap::from_iter(uniqueness.map(|u| (metric_of(&leaf.parameters, "Uniqueness"), u)));
+    let mut metrics = BTreeMap::from_iter(uniqueness.map(|u| (metric::of_columns(&leaf.parameters, "Uniqueness"), u)));
     let mut holds = match &leaf.condition {
         Some(Condition::Number(condition)) => uniqueness.is_some_and(|u| number_holds(condition, u)),
         _ => uniqueness == Some(1.0),
@@ -105,33 +88,33 @@ pub(crate) fn uniqueness(leaf: &Leaf, counts: &KeyCounts) -> Finding {
 }
 
 pub(crate) fn complete(leaf: &Leaf, reading: &Reading) -> Finding {
-    let metric = reading.ratio().map(|ratio| (format!("Column.{}.Completeness", leaf.column()), ratio));
+    let metric = reading.ratio().map(|ratio| (metric::of(leaf), ratio));
     let nulls = reading.rows - reading.hits;
     finding(nulls == 0, metric, Some(format!("{nulls} of {} rows hold NULL", reading.rows)))
 }
 
+/// The share of rows that satisfy, and the extremes of what was compared. Without a condition, these alone.
 pub(crate) fn compliance(leaf: &Leaf, reading: &Reading) -> Finding {
-    let (name, ends) = match leaf.name() {
-        "ColumnLength" => ("LengthCompliance", Some(("MinimumLength", "MaximumLength"))),
-        "ColumnDataType" => ("ColumnDataType.Compliance", None),
-        "DataFreshness" => ("DataFreshness.Compliance", None),
-        _ => ("ColumnValues.Compliance", Some(("Minimum", "Maximum"))),
+    let (least, greatest) = match leaf.name() {
+        "ColumnLength" => ("MinimumLength", "MaximumLength"),
+        _ => ("Minimum", "Maximum"),
     };
-    let Some(ratio) = reading.ratio() else { return finding(true, [], None) };
-    let metric = |name: &str| format!("Column.{}.{name}", leaf.column());
-    let mut found = thresholded(leaf, &metric(name), ratio, reading.rows - reading.hits);
-    if let Some((least, greatest)) = ends {
-        found.metrics.extend(reading.extremes.minimum().map(|value| (metric(least), value)));
-        found.metrics.extend(reading.extremes.maximum().map(|value| (metric(greatest), value)));
-    }
+    let named = |name: &str| format!("Column.{}.{name}", leaf.column());
+    let extremes = [(least, reading.extremes.minimum()), (greatest, reading.extremes.maximum())];
+    let extremes = extremes.into_iter().filter_map(|(name, value)| Some((named(name), value?)));
+    let mut found = match reading.ratio() {
+        Some(ratio) => thresholded(leaf, ratio, reading.rows - reading.hits),
+        None => finding(true, [], None),
+    };
+    found.metrics.extend(extremes);
     found
 }
 
 /// A fraction of rows against the rule's threshold: without one, all rows must satisfy.
-pub(crate) fn thresholded(leaf: &Leaf, metric: &str, ratio: f64, broken: u64) -> Finding {
+pub(crate) fn thresholded(leaf: &Leaf, ratio: f64, broken: u64) -> Finding {
     let threshold: Option<&NumberCondition> = leaf.threshold.as_ref();
     let holds = threshold.map_or(broken == 0, |condition| number_holds(condition, ratio));
-    finding(holds, [(metric.to_owned(), ratio)], Some(format!("{broken} rows do not satisfy it")))
+    finding(holds, [(metric::of(leaf), ratio)], Some(format!("{broken} rows do not satisfy it")))
 }
 
 /// Combines what the leaves gave, in their order.

@@ -15,7 +15,7 @@ pub(crate) async fn row_count_match(leaf: &Leaf, rows: u64, context: &SessionCon
     let alias = leaf.column();
     let theirs = counts(context, &format!("SELECT count(*) FROM {}", quoted(alias))).await?;
     let [Some(theirs)] = theirs.as_slice() else { return Err(Error::bug("a count is missing")) };
-    Ok(number(leaf, &format!("Dataset.{alias}.RowCountMatch"), as_double(rows) / as_double(*theirs)))
+    Ok(number(leaf, as_double(rows) / as_double(*theirs)))
 }
 
 /// Columns that the other dataset has under the same name with the same type, over columns. Datasets with different numbers of
@@ -36,7 +36,7 @@ pub(crate) async fn schema_match(leaf: &Leaf, schema: &SchemaRef, context: &Sess
     let added = other.fields().iter().filter(|field| schema.index_of(field.name()).is_err());
     differences.extend(added.map(|field| format!("`{}` is there alone", field.name())));
     let ratio = if all == other.fields().len() { as_double(same as u64) / as_double(all as u64) } else { 0.0 };
-    let mut found = number(leaf, &format!("Dataset.{alias}.SchemaMatch"), ratio);
+    let mut found = number(leaf, ratio);
     if let Some(message) = &mut found.message {
         message.push_str(": ");
         message.push_str(&differences.join(", "));
@@ -125,7 +125,7 @@ pub(crate) async fn aggregate_match(leaf: &Leaf, context: &SessionContext) -> Re
             }
         }
     }
-    let ([first, second], [own, theirs]) = (values.as_slice(), aggregates.as_slice()) else {
+    let [first, second] = values.as_slice() else {
         return Err(Error::bug("an aggregate is missing"));
     };
     #[expect(clippy::float_cmp, reason = "sums of nothing are exactly zero")]
@@ -136,9 +136,7 @@ pub(crate) async fn aggregate_match(leaf: &Leaf, context: &SessionContext) -> Re
     } else {
         0.0
     };
-    let columns =
-        if own.column == theirs.column { own.column.clone() } else { format!("{},{}", own.column, theirs.column) };
-    Ok(number(leaf, &format!("Column.{columns}.AggregateMatch"), ratio))
+    Ok(number(leaf, ratio))
 }
 
 /// Columns of the dataset and those of the other one that stand for them.
@@ -187,7 +185,7 @@ pub(crate) async fn dataset_match(leaf: &Leaf, schema: &SchemaRef, context: &Ses
     if *rows == 0 {
         return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
     }
-    Ok(number(leaf, &format!("Dataset.{alias}.DatasetMatch"), as_double(*hits) / as_double(*rows)))
+    Ok(number(leaf, as_double(*hits) / as_double(*rows)))
 }
 
 /// Without a third parameter all columns but the keys are compared under their own names.

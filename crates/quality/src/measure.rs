@@ -12,7 +12,7 @@ use crate::compare::lengths;
 use crate::extremes::{Extremes, unscaled};
 use crate::keys::KeyCounter;
 use crate::moments::{Moments, Pair};
-use crate::row::{Compiler, Filter, RowLeaf, is_row_leaf};
+use crate::row::{Compiler, Filter, RowLeaf, RowNode, is_row_leaf};
 use crate::shape::Shape;
 
 /// How a rule is measured in the pass.
@@ -21,6 +21,10 @@ pub(crate) enum Gauge {
     Rows(Option<Filter>),
     /// Rows of these whose value satisfies a test, and the extremes of what is tested where these are metrics of the rule.
     Row(RowLeaf, Option<Tested>),
+    /// Rows of which a combination of such tests is true.
+    Node(RowNode),
+    /// The extremes of what a row rule would compare.
+    Tested(Tested, Option<Filter>),
     /// Rows of these that are not NULL.
     NotNull(usize, Option<Filter>),
     /// Sum and count of the values.
@@ -112,6 +116,13 @@ pub(crate) fn as_double(count: u64) -> f64 {
 impl Gauge {
     /// The gauge of a rule; `None` when it takes more than one pass, or no data at all.
     pub(crate) fn of(leaf: &Leaf, compiler: &Compiler) -> Result<Option<Self>> {
+        if is_row_leaf(leaf) && leaf.condition.is_none() && leaf.name() != "IsComplete" {
+            let tested = compiler.tested(leaf)?.ok_or_else(|| {
+                Error::usage(format!("column `{}` has no numbers to measure", leaf.column()))
+                    .expected("a column of numbers")
+            })?;
+            return Ok(Some(Gauge::Tested(tested, compiler.filter(leaf)?)));
+        }
         if is_row_leaf(leaf) {
             return Ok(Some(Gauge::Row(compiler.leaf(leaf)?, compiler.tested(leaf)?)));
         }
@@ -162,6 +173,11 @@ impl Gauge {
                 if let Some(tested) = tested {
                     reading.extremes.add(&tested.numbers(batch, kept.as_ref())?)?;
                 }
+            }
+            Gauge::Node(node) => add(reading, rows, &node.judge(batch)?, None)?,
+            Gauge::Tested(tested, where_) => {
+                let kept = kept(where_.as_ref(), batch)?;
+                reading.extremes.add(&tested.numbers(batch, kept.as_ref())?)?;
             }
             Gauge::NotNull(index, where_) => {
                 let valid = is_not_null(column(batch, *index)?).map_err(kernel)?;

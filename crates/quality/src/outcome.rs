@@ -40,7 +40,7 @@ pub struct RuleOutcome {
     pub result: RuleResult,
     /// What was measured, under Glue's names.
     pub metrics: BTreeMap<String, f64>,
-    /// Why it did not hold.
+    /// Why it did not hold; or, of a rule that did, what could not be told yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Its labels.
@@ -62,5 +62,35 @@ impl RuleOutcome {
     /// Whether it keeps the gate shut: it did not hold, and is not labelled `"gate"="warn"`.
     pub fn closes_gate(&self) -> bool {
         self.result != RuleResult::Pass && self.labels.get(GATE_LABEL).map(String::as_str) != Some(WARN)
+    }
+}
+
+/// What an analyzer measured.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AnalyzerOutcome {
+    /// The analyzer in canonical form.
+    pub analyzer: String,
+    /// What was measured, under Glue's names.
+    pub metrics: BTreeMap<String, f64>,
+    /// Why something was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What judging a dataset gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evaluation {
+    /// Of each rule, in order.
+    pub outcomes: Vec<RuleOutcome>,
+    /// Of each analyzer, in order.
+    pub analyzers: Vec<AnalyzerOutcome>,
+    /// All that was measured, under names that stay the same from run to run: what a later [`crate::History`] is made of.
+    pub series: BTreeMap<String, f64>,
+}
+
+impl Evaluation {
+    /// Whether a rule keeps the gate shut.
+    pub fn closes_gate(&self) -> bool {
+        self.outcomes.iter().any(RuleOutcome::closes_gate)
     }
 }

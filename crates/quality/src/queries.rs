@@ -42,7 +42,7 @@ pub(crate) async fn referential_integrity(leaf: &Leaf, context: &SessionContext)
         return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
     }
     let ratio = as_double(*hits) / as_double(*rows);
-    Ok(number(leaf, &format!("Column.{alias}.ReferentialIntegrity"), ratio))
+    Ok(number(leaf, ratio))
 }
 
 /// How many rows have their key in the reference, without holding either side in memory.
@@ -80,7 +80,7 @@ pub(crate) async fn custom_sql(leaf: &Leaf, schema: &SchemaRef, context: &Sessio
             .map_err(|_| Error::usage("the SQL's result is not a number"))?;
         let value = column.as_primitive::<Float64Type>().iter().next().flatten();
         return Ok(match value {
-            Some(value) => number(leaf, "Dataset.*.CustomSQL", value),
+            Some(value) => number(leaf, value),
             None => finding(false, [], Some("the SQL's result is NULL".to_owned())),
         });
     }
@@ -115,7 +115,7 @@ async fn custom_sql_rows(
     if rows == 0 {
         return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
     }
-    Ok(thresholded(leaf, "Dataset.*.CustomSQL.Compliance", as_double(hits) / as_double(rows), rows - hits))
+    Ok(thresholded(leaf, as_double(hits) / as_double(rows), rows - hits))
 }
 
 /// Shannon's entropy of a column's values in nats, NULL left out: ln n − Σ c ln c / n over the counts c of the values. `None` when

@@ -41,7 +41,7 @@ pub struct RowVerdict {
     pub failed: Vec<(usize, BooleanArray)>,
 }
 
-enum RowNode {
+pub(crate) enum RowNode {
     Leaf(RowLeaf),
     And(Vec<RowNode>),
     Or(Vec<RowNode>),
@@ -125,7 +125,7 @@ impl RowRules {
 }
 
 impl RowNode {
-    fn judge(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+    pub(crate) fn judge(&self, batch: &RecordBatch) -> Result<BooleanArray> {
         type Combine = fn(&BooleanArray, &BooleanArray) -> std::result::Result<BooleanArray, arrow::error::ArrowError>;
         let fold = |nodes: &[RowNode], combine: Combine| -> Result<BooleanArray> {
             let mut so_far: Option<BooleanArray> = None;
@@ -222,7 +222,7 @@ impl Compiler {
         Self { schema, context: SessionContext::new(), now: Utc::now() }
     }
 
-    fn node(&self, node: &Node) -> Result<RowNode> {
+    pub(crate) fn node(&self, node: &Node) -> Result<RowNode> {
         let all = |nodes: &[Node]| nodes.iter().map(|n| self.node(n)).collect::<Result<Vec<_>>>();
         Ok(match node {
             Node::Leaf(leaf) => RowNode::Leaf(self.leaf(leaf)?),
@@ -252,7 +252,7 @@ impl Compiler {
         let numbers = self.schema.field(column).data_type().is_numeric();
         Ok(match (leaf.name(), &leaf.condition) {
             ("ColumnLength", _) => Some(Tested::Lengths(column)),
-            ("ColumnValues", Some(Condition::Number(_))) if numbers => Some(Tested::Values(column)),
+            ("ColumnValues", Some(Condition::Number(_)) | None) if numbers => Some(Tested::Values(column)),
             _ => None,
         })
     }

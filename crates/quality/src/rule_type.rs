@@ -149,7 +149,7 @@ pub(crate) static RULE_TYPES: [RuleType; 38] = [
     rule("SchemaMatch", (1, 1), Takes::Number).supported(),
     rule("RowCountMatch", (1, 1), Takes::Number).supported(),
     rule("AggregateMatch", (2, 2), Takes::Number).supported(),
-    rule("DetectAnomalies", (1, MANY), Takes::Nothing),
+    rule("DetectAnomalies", (1, MANY), Takes::Nothing).supported(),
     rule("FileFreshness", (0, 1), Takes::Date).with_threshold().supported(),
     rule("FileSize", (0, 1), Takes::Size).with_threshold().supported(),
     rule("FileUniqueness", (0, 1), Takes::Number).supported(),

@@ -1,5 +1,8 @@
 //! Parsing, checking and judging together.
 
+mod history;
+mod row_wise;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,8 +58,8 @@ async fn judge_over(batch: RecordBatch, rule: &str) -> crate::RuleOutcome {
     context.register_batch("primary", batch).unwrap();
     context.register_batch("users", references()).unwrap();
     context.register_batch("twins", twins()).unwrap();
-    let rules = DatasetRules::compile(&ruleset, schema, Scope::Whole).unwrap();
-    rules.evaluate(&context).await.unwrap().swap_remove(0)
+    let rules = DatasetRules::compile(&ruleset, schema, Scope::Whole, &crate::Options::default()).unwrap();
+    rules.evaluate(&context, &crate::History::new()).await.unwrap().outcomes.swap_remove(0)
 }
 
 #[tokio::test]
@@ -345,8 +348,8 @@ fn rules_over_other_datasets_are_checked_before_any_is_read() {
 
 #[test]
 fn checking_finds_every_problem() {
-    let text = "Rules = [\n IsComplete \"stauts\",\n DetectAnomalies \"RowCount\",\n ColumnValues \"status\" matches \"(a\",\n Sum \"status\" > 1,\n \
-        ReferentialIntegrity \"ref\" \"user.id\" = 1,\n RowCount > last(),\n RowCount > 0 where \"nope > 1\" ]";
+    let text = "Rules = [\n IsComplete \"stauts\",\n DetectAnomalies \"RowCounts\",\n ColumnValues \"status\" matches \"(a\",\n Sum \"status\" > 1,\n \
+        ReferentialIntegrity \"ref\" \"user.id\" = 1,\n RowCount > last(2),\n RowCount > 0 where \"nope > 1\" ]";
     let references = BTreeMap::from([("users".to_owned(), references().schema())]);
     let problems = check(&parse(text, "r").unwrap(), &data().schema(), Some(&references));
     let places: Vec<&str> = problems.iter().map(|p| p.place().unwrap()).collect();

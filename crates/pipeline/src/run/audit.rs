@@ -6,7 +6,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lakegate_contract::{Error, Result, TableName};
 use lakegate_lake::Staged;
-use lakegate_quality::{DatasetRules, FileListing, Ruleset, Scope};
+use lakegate_quality::{DatasetRules, FileListing, History, Options, RuleResult, Ruleset, Scope};
 
 use super::Attempt;
 use crate::StoredFiles;
@@ -17,7 +17,7 @@ impl Attempt<'_> {
         let rulesets: Vec<Ruleset> = self.context.ruleset.iter().cloned().chain(self.key_rule(staged)?).collect();
         let files = files.map(|files| Arc::new(files) as Arc<dyn FileListing>);
         let compile = |ruleset| {
-            let rules = DatasetRules::compile(ruleset, Arc::new(staged.schema()), Scope::Load)?;
+            let rules = DatasetRules::compile(ruleset, Arc::new(staged.schema()), Scope::Load, &Options::default())?;
             Ok(match &files {
                 Some(files) => rules.with_files(Arc::clone(files)),
                 None => rules,
@@ -31,9 +31,9 @@ impl Attempt<'_> {
         staged.register(&self.context.lake, &session, "primary")?;
         for (ruleset, rules) in rulesets.iter().zip(&rules) {
             self.register_references(ruleset, &session).await?;
-            self.record.rules.extend(rules.evaluate(&session).await?);
+            self.record.rules.extend(rules.evaluate(&session, &History::new()).await?.outcomes);
         }
-        for outcome in self.record.rules.iter().filter(|o| o.message.is_some() && !o.closes_gate()) {
+        for outcome in self.record.rules.iter().filter(|o| o.result != RuleResult::Pass && !o.closes_gate()) {
             self.notices.push(format!("rule on line {} does not hold (gate: warn): {}", outcome.line, outcome));
         }
         let closing: Vec<String> =

@@ -106,8 +106,14 @@ async fn digests_are_those_of_everybody() {
 async fn judge(files: StoredFiles, rule: &str) -> RuleOutcome {
     let ruleset = parse(&format!("Rules = [ {rule} ]"), "t.dqdl").unwrap();
     let schema = Arc::new(arrow::datatypes::Schema::empty());
-    let rules = DatasetRules::compile(&ruleset, schema, Scope::Whole).unwrap().with_files(Arc::new(files));
-    rules.evaluate(&datafusion::prelude::SessionContext::new()).await.unwrap().swap_remove(0)
+    let rules =
+        DatasetRules::compile(&ruleset, schema, Scope::Whole, &Default::default()).unwrap().with_files(Arc::new(files));
+    rules
+        .evaluate(&datafusion::prelude::SessionContext::new(), &Default::default())
+        .await
+        .unwrap()
+        .outcomes
+        .swap_remove(0)
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_pipeline::shown_duration;
-use lakegate_quality::{Composite, DatasetRules, Options, Ruleset, Scope, check, parse};
+use lakegate_quality::{DatasetRules, History, Options, Ruleset, Scope, check, parse};
 use ulid::Ulid;
 
 use super::arguments::{JudgeArguments, ResultFormat};
@@ -64,7 +64,6 @@ async fn judge(arguments: &JudgeArguments) -> Result<Judgement> {
     let phases = Phases::begin();
     let options = arguments.options();
     let ruleset = load_rules(&arguments.rules)?;
-    refuse_row_mode(&options)?;
     let datasets = Datasets::new(arguments.memory_limit)?;
     phases.now(format!("looking at {}", arguments.data));
     let primary = datasets.register("primary", &arguments.data).await?;
@@ -75,9 +74,10 @@ async fn judge(arguments: &JudgeArguments) -> Result<Judgement> {
     }
     refuse_problems(&check(&ruleset, &primary.schema, Some(&references)))?;
     phases.now(format!("judging {} rules", ruleset.rules().len()));
-    let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole)?;
+    let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole, &options)?;
     let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
-    let outcomes = rules.evaluate(datasets.context()).await?;
+    let evaluation = rules.evaluate(datasets.context(), &History::new()).await?;
+    let outcomes = evaluation.outcomes;
     let rows = write_rows(arguments, &datasets, &ruleset, &primary.schema, &options, &phases).await?;
     Ok(Judgement {
         id: format!("dqresult-{}", Ulid::generate().to_string().to_lowercase()),
@@ -167,16 +167,6 @@ fn load_rules(path: &Path) -> Result<Ruleset> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::usage(format!("the ruleset cannot be read: {}", e.kind())).at(&name))?;
     parse(&text, &name)
-}
-
-/// A combination judged over the dataset is another verdict than the one asked for.
-fn refuse_row_mode(options: &Options) -> Result<()> {
-    match options.composite {
-        Composite::Dataset => Ok(()),
-        Composite::Row => Err(Error::usage("combinations of rules cannot be judged row by row yet")
-            .at("--composite row")
-            .expected("--composite dataset")),
-    }
 }
 
 /// Prints all problems but the last, which becomes the error.

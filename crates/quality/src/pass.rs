@@ -1,0 +1,138 @@
+//! The one pass over a dataset in which all is measured that can be measured on the way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::prelude::{SessionContext, ident};
+use futures::StreamExt as _;
+use lakegate_contract::{Error, Result};
+
+use crate::keys::{self, KeyCounter, KeyCounts};
+use crate::measure::{Gauge, Reading};
+use crate::queries::unreadable;
+
+/// A gauge for each rule; `None` where the pass does not measure it, and why where it cannot.
+pub(crate) type Gauges = Vec<std::result::Result<Option<Gauge>, String>>;
+
+/// Gauges, ready for data of one schema.
+pub(crate) struct Pass {
+    /// The columns that are read.
+    scanned: SchemaRef,
+    gauges: Arc<Gauges>,
+}
+
+impl Pass {
+    pub(crate) fn new(scanned: SchemaRef, gauges: Gauges) -> Self {
+        Self { scanned, gauges: Arc::new(gauges) }
+    }
+
+    /// Why a rule cannot be measured.
+    pub(crate) fn problem(&self, index: usize) -> Option<&str> {
+        match self.gauges.get(index) {
+            Some(Err(message)) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// The pass: every partition of the data in its own task, each with readings of its own.
+    pub(crate) async fn measure(&self, context: &SessionContext) -> Result<Measured> {
+        if !self.gauges.iter().any(|g| matches!(g, Ok(Some(_)))) {
+            return Ok(Measured::default());
+        }
+        let columns: Vec<&str> = self.scanned.fields().iter().map(|f| f.name().as_str()).collect();
+        let frame = context.table("primary").await.map_err(unreadable)?.select(columns.into_iter().map(ident));
+        let streams = frame.map_err(unreadable)?.execute_stream_partitioned().await.map_err(unreadable)?;
+        let bytes = self.bytes_of_keys(context, streams.len());
+        // Dropped with the judgement, when that is stopped.
+        let mut tasks = tokio::task::JoinSet::new();
+        for stream in streams {
+            let part = Part::new(Arc::clone(&self.gauges), &self.scanned, bytes)?;
+            tasks.spawn(part.read(stream));
+        }
+        let mut total = Measured { readings: vec![Reading::default(); self.gauges.len()], ..Measured::default() };
+        let mut counters: BTreeMap<usize, Vec<KeyCounter>> = BTreeMap::new();
+        while let Some(part) = tasks.join_next().await {
+            let part = part.map_err(|_| Error::bug("judging the rules has stopped"))??;
+            for (sum, reading) in total.readings.iter_mut().zip(&part.readings) {
+                sum.merge(reading);
+            }
+            for (index, counter) in part.counters {
+                counters.entry(index).or_default().push(counter);
+            }
+        }
+        for (index, counters) in counters {
+            total.keys.insert(index, keys::total(counters).await?);
+        }
+        Ok(total)
+    }
+
+    /// What each counter of keys may hold: together a quarter of the engine's memory, the rest is for queries.
+    fn bytes_of_keys(&self, context: &SessionContext, parts: usize) -> usize {
+        const UNLIMITED: usize = 256 << 20;
+        let counters = self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count();
+        let memory = match context.runtime_env().memory_pool.memory_limit() {
+            MemoryLimit::Finite(bytes) => bytes / 4,
+            _ => UNLIMITED,
+        };
+        memory / (counters * parts).max(1)
+    }
+}
+
+/// What the pass has measured, by the place of the rule's leaf.
+#[derive(Default)]
+pub(crate) struct Measured {
+    readings: Vec<Reading>,
+    keys: BTreeMap<usize, KeyCounts>,
+}
+
+impl Measured {
+    /// What was counted for the rule.
+    pub(crate) fn reading(&self, index: usize) -> Reading {
+        self.readings.get(index).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn keys(&self, index: usize) -> Result<&KeyCounts> {
+        self.keys.get(&index).ok_or_else(|| Error::bug("the keys were not counted"))
+    }
+}
+
+/// The pass over one part of the data.
+struct Part {
+    gauges: Arc<Gauges>,
+    readings: Vec<Reading>,
+    counters: BTreeMap<usize, KeyCounter>,
+}
+
+impl Part {
+    fn new(gauges: Arc<Gauges>, schema: &Schema, bytes_of_keys: usize) -> Result<Self> {
+        let mut counters = BTreeMap::new();
+        for (index, gauge) in gauges.iter().enumerate() {
+            if let Ok(Some(gauge)) = gauge
+                && let Some(counter) = gauge.counter(schema, bytes_of_keys)?
+            {
+                counters.insert(index, counter);
+            }
+        }
+        Ok(Self { readings: vec![Reading::default(); gauges.len()], gauges, counters })
+    }
+
+    async fn read(mut self, mut stream: SendableRecordBatchStream) -> Result<Self> {
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(unreadable)?;
+            for (gauge, reading) in self.gauges.iter().zip(&mut self.readings) {
+                if let Ok(Some(gauge)) = gauge {
+                    gauge.read(&batch, reading)?;
+                }
+            }
+            for (index, counter) in &mut self.counters {
+                if let Some(Ok(Some(gauge))) = self.gauges.get(*index) {
+                    gauge.count(&batch, counter)?;
+                }
+            }
+        }
+        Ok(self)
+    }
+}
