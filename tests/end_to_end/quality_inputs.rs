@@ -74,6 +74,18 @@ fn a_delta_table_is_read_at_its_newest_version_or_at_another() {
 }
 
 #[test]
+fn rows_that_spark_has_deleted_and_columns_that_it_has_renamed_are_not_what_the_files_say() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    oracle(&python, &["features", folder.path().to_str().unwrap()]);
+    let deleted = "Rules = [ RowCount = 996, Sum \"id\" = 498000, ColumnValues \"id\" not in [0, 1, 500, 999], IsUnique \"id\" ]";
+    for (table, rules) in [("deleted", deleted), ("renamed", "Rules = [ RowCount = 1000, Sum \"id\" = 499500 ]")] {
+        std::fs::write(folder.path().join("rules.dqdl"), rules).unwrap();
+        judged(folder.path(), table, &["--row-outcomes", "all.parquet"]).expect_code(0);
+    }
+}
+
+#[test]
 fn a_published_table_of_a_lake_is_one_of_them() {
     let shop = crate::support::shop(&lakegate_sample_shop::Options { scale: 0.001, ..Default::default() });
     lakegate(shop.path(), &["run", "categories"]).expect_code(0);

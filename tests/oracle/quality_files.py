@@ -1,6 +1,7 @@
 """Data for `lakegate quality`, and what it wrote, through writers and readers that are not ours.
 
     python quality_files.py write FOLDER      the same 1,000 rows in every form that is read; see `write`
+    python quality_files.py features FOLDER   Delta tables with deletion vectors and with column mapping; see `features`
     python quality_files.py keys FILE ROWS    a Parquet file of so many rows, each with a key of its own
     python quality_files.py read FILE         how many rows a file of row outcomes has by its four columns, as JSON
     python quality_files.py junit FILE        a JUnit document as JSON: attributes of suites and cases
@@ -9,6 +10,7 @@
 import gzip
 import json
 import pathlib
+import struct
 import sys
 import xml.etree.ElementTree
 
@@ -47,6 +49,40 @@ def write(folder):
     (folder / "table").rename(folder / "table 표%41")
 
 
+def inline_deletions(rows):
+    """A Delta deletion vector of these rows, which must be even in number: a roaring bitmap of one array, in Z85."""
+    bitmap = struct.pack("<IIHHI", 12346, 1, 0, len(rows) - 1, 16) + struct.pack(f"<{len(rows)}H", *sorted(rows))
+    packed = struct.pack("<IQI", 1681511377, 1, 0) + bitmap
+    alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+    text = ""
+    for (word,) in struct.iter_unpack(">I", packed):
+        text += "".join(alphabet[word // 85**place % 85] for place in (4, 3, 2, 1, 0))
+    return {"storageType": "i", "pathOrInlineDv": text, "sizeInBytes": len(packed), "cardinality": len(rows)}
+
+
+def features(folder):
+    """Delta tables as Spark leaves them: `deleted` lacks four of the 1,000 rows, `renamed` calls its column `id` `c1` in the file."""
+    for name, feature, column, configuration in [
+            ("deleted", "deletionVectors", {}, {"delta.enableDeletionVectors": "true"}),
+            ("renamed", "columnMapping", {"delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "c1"},
+             {"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "1"})]:
+        table = pathlib.Path(folder, name)
+        (table / "_delta_log").mkdir(parents=True)
+        file = table / "part.parquet"
+        inside = "c1" if column else "id"
+        duckdb.execute(f"copy (select i as {inside} from range(1000) t(i)) to '{file}' (field_ids {{{inside}: 1}})")
+        schema = {"type": "struct", "fields": [{"name": "id", "type": "long", "nullable": True, "metadata": column}]}
+        add = {"path": file.name, "partitionValues": {}, "size": file.stat().st_size, "modificationTime": 1, "dataChange": True,
+               "stats": json.dumps({"numRecords": 1000})}
+        if name == "deleted":
+            add["deletionVector"] = inline_deletions([0, 1, 500, 999])
+        entries = [{"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": [feature], "writerFeatures": [feature]}},
+                   {"metaData": {"id": name, "format": {"provider": "parquet", "options": {}}, "schemaString": json.dumps(schema),
+                                 "partitionColumns": [], "configuration": configuration, "createdTime": 1}},
+                   {"add": add}]
+        (table / "_delta_log" / f"{0:020}.json").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+
+
 def keys(file, rows):
     duckdb.execute(f"copy (select i as id, md5(i::varchar) as key from range({int(rows)}) t(i)) to '{file}'")
 
@@ -79,4 +115,4 @@ def junit(file):
 
 
 if __name__ == "__main__":
-    {"write": write, "keys": keys, "read": read, "junit": junit}[sys.argv[1]](*sys.argv[2:])
+    {"write": write, "features": features, "keys": keys, "read": read, "junit": junit}[sys.argv[1]](*sys.argv[2:])
