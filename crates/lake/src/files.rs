@@ -8,13 +8,13 @@ use deltalake::DeltaTable;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use futures::TryStreamExt as _;
 use lakegate_contract::{Error, Result};
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use url::Url;
 
 use crate::bucket::{self, BucketOptions};
+use crate::durable_local::DurableLocal;
 use crate::failure;
 use crate::location::refuse_empty_entry;
 
@@ -32,7 +32,7 @@ pub struct FileRoot {
 impl FileRoot {
     /// This machine's files.
     pub fn disk() -> Self {
-        Self { store: Arc::new(LocalFileSystem::new()), url: "file:///".to_owned() }
+        Self { store: Arc::new(DurableLocal::new()), url: "file:///".to_owned() }
     }
 
     /// A bucket's objects; no request is made.

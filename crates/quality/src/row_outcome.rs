@@ -198,13 +198,13 @@ mod tests {
         let judged =
             judged("Rules = [ RowCount > 0, IsComplete \"id\", ColumnValues \"amount\" > 0 ]", FilteredRows::Passed);
         insta::assert_snapshot!(shown(&judged), @r#"
-        +----+-----------------------------------------------+-----------------------------+----------------------+-----------------------------+
-        | id | DataQualityRulesPass                          | DataQualityRulesFail        | DataQualityRulesSkip | DataQualityEvaluationResult |
-        +----+-----------------------------------------------+-----------------------------+----------------------+-----------------------------+
-        | 1  | [IsComplete "id", ColumnValues "amount" > 0]  | []                          | [RowCount > 0]       | Passed                      |
-        |    | [ColumnValues "amount" > 0]                   | [IsComplete "id"]           | [RowCount > 0]       | Failed                      |
-        | 3  | [IsComplete "id"]                             | [ColumnValues "amount" > 0] | [RowCount > 0]       | Failed                      |
-        +----+-----------------------------------------------+-----------------------------+----------------------+-----------------------------+
+        +----+----------------------------------------------+-----------------------------+----------------------+-----------------------------+
+        | id | DataQualityRulesPass                         | DataQualityRulesFail        | DataQualityRulesSkip | DataQualityEvaluationResult |
+        +----+----------------------------------------------+-----------------------------+----------------------+-----------------------------+
+        | 1  | [IsComplete "id", ColumnValues "amount" > 0] | []                          | [RowCount > 0]       | Passed                      |
+        |    | [ColumnValues "amount" > 0]                  | [IsComplete "id"]           | [RowCount > 0]       | Failed                      |
+        | 3  | [IsComplete "id"]                            | [ColumnValues "amount" > 0] | [RowCount > 0]       | Failed                      |
+        +----+----------------------------------------------+-----------------------------+----------------------+-----------------------------+
         "#);
         assert_eq!(judged.failed, BooleanArray::from(vec![false, true, true]));
     }

@@ -8,6 +8,7 @@ mod glue;
 mod inputs;
 mod lambda;
 mod ledger;
+mod quality;
 mod reports;
 mod runs;
 mod secrets;

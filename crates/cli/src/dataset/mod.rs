@@ -383,7 +383,15 @@ mod tests {
         }
         let (datasets, _) = registered(folder.path()).await.unwrap();
         let shown = query(&datasets, "SELECT id, s, day, kind FROM primary ORDER BY id").await;
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @r"
+        +----+---+------------+------+
+        | id | s | day        | kind |
+        +----+---+------------+------+
+        | 1  | a | 2026-03-01 | a/b  |
+        | 2  |   | 2026-03-01 | a/b  |
+        | 3  | c |            | a/b  |
+        +----+---+------------+------+
+        ");
         std::fs::write(folder.path().join("day=2026-03-01/kind=a%2Fb/p.csv"), "id,day\n1,2\n").unwrap();
         std::fs::remove_dir_all(folder.path().join("day=__HIVE_DEFAULT_PARTITION__")).unwrap();
         assert!(refused(folder.path()).await.found().contains("`day`"));
@@ -405,6 +413,12 @@ mod tests {
         let (datasets, _) = registered(folder.path()).await.unwrap();
         let counted =
             query(&datasets, "SELECT count(*) AS a, count(p) AS b, max(p) AS m, sum(n) AS n FROM primary").await;
-        insta::assert_snapshot!(counted, @"");
+        insta::assert_snapshot!(counted, @r"
+        +---+---+---+---+
+        | a | b | m | n |
+        +---+---+---+---+
+        | 5 | 2 | 1 | 4 |
+        +---+---+---+---+
+        ");
     }
 }

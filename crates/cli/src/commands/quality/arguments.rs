@@ -37,7 +37,7 @@ pub struct QualityArguments {
 pub enum QualityAction {}
 
 /// What is judged, and by which rules.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct JudgeArguments {
     /// A Parquet, CSV or JSON-lines file, a folder or a quoted pattern of such files, or a Delta table (also TABLE@VERSION); a
     /// path, or s3://bucket/...

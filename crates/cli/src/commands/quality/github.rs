@@ -77,9 +77,10 @@ fn of_workspace(path: &str, workspace: Option<&str>) -> String {
 /// The outcomes as a table of Markdown.
 fn markdown(judgement: &Judgement) -> String {
     let mut text = format!("### Data quality: {}\n\n", cell(judgement.ruleset()));
-    let _ = write!(text, "{} of {}\n\n| | rule | found |\n|---|---|---|\n", judgement.summary(), code(&judgement.data));
+    let _ = write!(text, "{}: {}\n\n| | rule | found |\n|---|---|---|\n", code(&judgement.data), judgement.summary());
     for outcome in &judgement.outcomes {
-        let mark = match standing(outcome) {
+        let standing = standing(outcome);
+        let mark = match standing {
             Standing::Passes => "✅",
             Standing::Warns => "⚠️",
             Standing::Fails => "❌",
@@ -87,7 +88,7 @@ fn markdown(judgement: &Judgement) -> String {
         };
         let found: Vec<String> =
             outcome.message.iter().map(|m| cell(m)).chain(metrics(outcome).map(|m| cell(&m))).collect();
-        let _ = writeln!(text, "| {mark} {} | {} | {} |", outcome.result, code(&outcome.rule), found.join("<br>"));
+        let _ = writeln!(text, "| {mark} {} | {} | {} |", standing.word(), code(&outcome.rule), found.join("<br>"));
     }
     for note in judgement.row_notes() {
         let _ = write!(text, "\n{}\n", cell(&note));
@@ -127,12 +128,30 @@ mod tests {
 
     #[test]
     fn rules_that_do_not_hold_are_annotated_at_their_lines() {
-        insta::assert_snapshot!(render(&example()), @"");
+        insta::assert_snapshot!(render(&example()), @r#"
+        ::error file=rules/orders.dqdl,line=3,title=orders%3A a rule does not hold::ColumnValues "status" in ["<paid>","a|b"] where "note <> 'x%0Ay' and amount > 0 and amount < 1000000"%0A1 rows do not satisfy it%0AColumn.status.ColumnValues.Compliance = 0.667
+        ::warning file=rules/orders.dqdl,line=5,title=orders%3A a rule does not hold::Mean "amount" > 100%0Ait is 10.5%0AColumn.amount.Mean = 10.5
+        ::error file=rules/orders.dqdl,line=6,title=orders%3A a rule cannot be judged::CustomSql "SELECT 1 / 0" = 1%0Ait fails & stops
+        ::notice title=lakegate quality::1 of 4 rules passed, score 0.25; 1 that fails only warns
+        "#);
     }
 
     #[test]
     fn the_summary_is_a_table() {
-        insta::assert_snapshot!(markdown(&example()), @"");
+        insta::assert_snapshot!(markdown(&example()), @r#"
+        ### Data quality: orders
+
+        <code>orders, 50%.csv</code>: 1 of 4 rules passed, score 0.25; 1 that fails only warns
+
+        | | rule | found |
+        |---|---|---|
+        | ✅ PASS | <code>RowCount &#62; 1</code> | Dataset.&#42;.RowCount = 3 |
+        | ❌ FAIL | <code>ColumnValues "status" in &#91;"&#60;paid&#62;","a&#124;b"&#93; where "note &#60;&#62; &#39;x y&#39; and amount &#62; 0 and amount &#60; 1000000"</code> | 1 rows do not satisfy it<br>Column.status.ColumnValues.Compliance = 0.667 |
+        | ⚠️ WARN | <code>Mean "amount" &#62; 100</code> | it is 10.5<br>Column.amount.Mean = 10.5 |
+        | 💥 ERROR | <code>CustomSql "SELECT 1 / 0" = 1</code> | it fails &#38; �stops |
+
+        1 bad rows of 3 written to bad.csv
+        "#);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use chrono::Utc;
@@ -27,7 +26,7 @@ pub async fn run(arguments: &JudgeArguments, as_json: bool) -> Result<ExitCode> 
     let format = chosen(arguments, as_json)?;
     refuse_overwriting(arguments)?;
     let judgement = tokio::select! {
-        judgement = in_time(arguments.timeout, judge(arguments)) => judgement?,
+        judgement = in_time(arguments.clone()) => judgement?,
         () = interrupted() => return Err(Error::new(Class::Interrupted, "interrupted before the data was judged")),
     };
     publish(&judgement, format, arguments.output.as_deref(), as_json)?;
@@ -51,15 +50,20 @@ fn chosen(arguments: &JudgeArguments, as_json: bool) -> Result<ResultFormat> {
     Ok(format)
 }
 
-async fn in_time(limit: Option<Duration>, work: impl Future<Output = Result<Judgement>>) -> Result<Judgement> {
-    let Some(limit) = limit else { return work.await };
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+/// Judges on a thread of its own: a plan may compute for long without a pause in which anybody could look at the clock.
+async fn in_time(arguments: JudgeArguments) -> Result<Judgement> {
+    let limit = arguments.timeout;
+    let runtime = tokio::runtime::Handle::current();
+    let thread = tokio::task::spawn_blocking(move || runtime.block_on(judge(arguments)));
+    let task = async { thread.await.map_err(|_| Error::bug("judging has stopped"))? };
+    let Some(limit) = limit else { return task.await };
+    tokio::time::timeout(limit, task).await.unwrap_or_else(|_| {
         Err(Error::unavailable(format!("the data was not judged within {}", shown_duration(limit)))
             .help("raise --timeout; nothing was written"))
     })
 }
 
-async fn judge(arguments: &JudgeArguments) -> Result<Judgement> {
+async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
     let started = Utc::now();
     let phases = Phases::begin();
     let options = arguments.options();
@@ -78,12 +82,12 @@ async fn judge(arguments: &JudgeArguments) -> Result<Judgement> {
     let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
     let evaluation = rules.evaluate(datasets.context(), &History::new()).await?;
     let outcomes = evaluation.outcomes;
-    let rows = write_rows(arguments, &datasets, &ruleset, &primary.schema, &options, &phases).await?;
+    let rows = write_rows(&arguments, &datasets, &ruleset, &primary.schema, &options, &phases).await?;
     Ok(Judgement {
         id: format!("dqresult-{}", Ulid::generate().to_string().to_lowercase()),
         rules: arguments.rules.display().to_string(),
-        data: arguments.data.clone(),
-        references: arguments.references.clone(),
+        data: arguments.data,
+        references: arguments.references,
         files: primary.version.is_none().then_some(primary.files.len()),
         version: primary.version,
         started,

@@ -56,6 +56,18 @@ pub enum Standing {
     Errs,
 }
 
+impl Standing {
+    /// One word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passes => "PASS",
+            Self::Warns => "WARN",
+            Self::Fails => "FAIL",
+            Self::Errs => "ERROR",
+        }
+    }
+}
+
 /// What an outcome does to the gate.
 pub fn standing(outcome: &RuleOutcome) -> Standing {
     match outcome.result {
@@ -120,18 +132,18 @@ impl Judgement {
     }
 }
 
-/// A number with few digits, unless nothing would be left of it: whole numbers whole, others with three digits that count.
+/// A number with at most three digits behind the point, but as many as it takes for it not to look whole when it is not.
 pub fn shown_number(number: f64) -> String {
     if !number.is_finite() || number == number.trunc() {
         return format!("{number}");
     }
-    if number.abs() >= 0.001 && number.abs() < 1e9 {
-        // 0.9999 must not be shown as 1: what is not whole is never shown so.
-        let rounded = (3..=17).map(|digits| format!("{number:.digits$}"));
-        let honest = rounded.into_iter().find(|text| text.parse::<f64>().is_ok_and(|n| n != n.trunc()));
-        return honest.unwrap_or_else(|| format!("{number}"));
+    if number.abs() < 0.001 {
+        return format!("{number:.3e}");
     }
-    format!("{number:.3e}")
+    // 0.9999 shown as 1 beside a rule that wants 1 and fails would be a riddle.
+    let rounded = (3..=17).map(|digits| format!("{number:.digits$}"));
+    let honest = rounded.into_iter().find(|text| text.parse::<f64>().is_ok_and(|n| n != n.trunc()));
+    honest.map_or_else(|| format!("{number}"), |text| text.trim_end_matches('0').to_owned())
 }
 
 /// The measured numbers, `name = value` each.
@@ -203,7 +215,7 @@ pub(super) mod tests {
     #[test]
     fn a_score_is_the_share_of_rules_that_pass() {
         let judgement = example();
-        assert_eq!(judgement.summary(), "1 of 4 rules passed, score 0.250; 1 that fails only warns");
+        assert_eq!(judgement.summary(), "1 of 4 rules passed, score 0.25; 1 that fails only warns");
         assert!(!judgement.opens_gate());
         let warning = Judgement { outcomes: judgement.outcomes[2..3].to_vec(), ..judgement };
         assert!(warning.opens_gate());
@@ -213,6 +225,6 @@ pub(super) mod tests {
     #[test]
     fn numbers_are_short_and_never_look_whole() {
         let shown = [3.0, 2.0 / 3.0, 0.99999, 0.000_012_34, 1234.5, f64::NAN, f64::INFINITY, -0.5].map(shown_number);
-        assert_eq!(shown, ["3", "0.667", "0.99999", "1.234e-5", "1234.500", "NaN", "inf", "-0.500"]);
+        assert_eq!(shown, ["3", "0.667", "0.99999", "1.234e-5", "1234.5", "NaN", "inf", "-0.5"]);
     }
 }

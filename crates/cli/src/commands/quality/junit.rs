@@ -126,7 +126,44 @@ mod tests {
 
     #[test]
     fn a_ruleset_is_a_suite_and_a_rule_is_a_case() {
-        insta::assert_snapshot!(render(&example()).unwrap(), @"");
+        insta::assert_snapshot!(render(&example()).unwrap(), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="lakegate quality" tests="4" failures="1" errors="1" skipped="1" time="2.000">
+          <testsuite name="orders" tests="4" failures="1" errors="1" skipped="1" time="2.000" timestamp="2026-03-01T00:00:00" file="rules/orders.dqdl">
+            <properties>
+              <property name="data" value="orders, 50%.csv"/>
+              <property name="rules" value="rules/orders.dqdl"/>
+              <property name="score" value="0.25"/>
+            </properties>
+            <testcase name="RowCount &gt; 1" classname="orders" file="rules/orders.dqdl" line="2">
+              <properties>
+                <property name="Dataset.*.RowCount" value="3"/>
+              </properties>
+            </testcase>
+            <testcase name="ColumnValues &quot;status&quot; in [&quot;&lt;paid&gt;&quot;,&quot;a|b&quot;] where &quot;note &lt;&gt; &apos;x y&apos; and amount &gt; 0 and amount &lt; 1000000&quot;" classname="orders" file="rules/orders.dqdl" line="3">
+              <properties>
+                <property name="Column.status.ColumnValues.Compliance" value="0.6666666666666666"/>
+              </properties>
+              <failure message="1 rows do not satisfy it" type="FAIL">ColumnValues &quot;status&quot; in [&quot;&lt;paid&gt;&quot;,&quot;a|b&quot;] where &quot;note &lt;&gt; &apos;x
+        y&apos; and amount &gt; 0 and amount &lt; 1000000&quot;
+        1 rows do not satisfy it
+        Column.status.ColumnValues.Compliance = 0.667</failure>
+            </testcase>
+            <testcase name="Mean &quot;amount&quot; &gt; 100" classname="orders" file="rules/orders.dqdl" line="5">
+              <properties>
+                <property name="Column.amount.Mean" value="10.5"/>
+              </properties>
+              <skipped message="does not hold, and only warns (gate: warn): it is 10.5" type="FAIL">Mean &quot;amount&quot; &gt; 100
+        does not hold, and only warns (gate: warn): it is 10.5
+        Column.amount.Mean = 10.5</skipped>
+            </testcase>
+            <testcase name="CustomSql &quot;SELECT 1 / 0&quot; = 1" classname="orders" file="rules/orders.dqdl" line="6">
+              <error message="it fails &amp; �stops" type="ERROR">CustomSql &quot;SELECT 1 / 0&quot; = 1
+        it fails &amp; �stops</error>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
     }
 
     /// The attributes of each element of a name, and the texts, as a parser gives them.

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use comfy_table::{ContentArrangement, Table, presets};
 use lakegate_quality::RuleOutcome;
 
-use super::judgement::{Judgement, Standing, metrics, standing};
+use super::judgement::{Judgement, metrics, standing};
 
 /// The narrowest table that is made; a narrower terminal breaks its lines.
 const NARROWEST: u16 = 60;
@@ -52,22 +52,13 @@ fn outcome_table(outcomes: &[RuleOutcome], screen: Screen) -> String {
     table.set_header(["result", "rule", "found"]);
     for outcome in outcomes {
         let found: Vec<String> = outcome.message.iter().cloned().chain(metrics(outcome)).collect();
-        table.add_row([word(standing(outcome)).to_owned(), visible(&outcome.rule), visible(&found.join("\n"))]);
+        table.add_row([standing(outcome).word().to_owned(), visible(&outcome.rule), visible(&found.join("\n"))]);
     }
     let plain = table.to_string();
     if !screen.coloured {
         return plain;
     }
     plain.lines().map(coloured).collect::<Vec<_>>().join("\n")
-}
-
-fn word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Passes => "PASS",
-        Standing::Warns => "WARN",
-        Standing::Fails => "FAIL",
-        Standing::Errs => "ERROR",
-    }
 }
 
 /// A line's first word in its colour. It is put in afterwards: colours would count as letters of the column.
@@ -104,7 +95,23 @@ mod tests {
         let screen = Screen { width: Some(80), coloured: false };
         let table = render(&example(), screen);
         assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @r#"
+        ┌──────────────────────────────────────────────────────────────────────────────┐
+        │ result   rule                               found                            │
+        ╞══════════════════════════════════════════════════════════════════════════════╡
+        │ PASS     RowCount > 1                       Dataset.*.RowCount = 3           │
+        │ FAIL     ColumnValues "status" in           1 rows do not satisfy it         │
+        │          ["<paid>","a|b"] where "note <>    Column.status.ColumnValues.Compl │
+        │          'x                                 iance = 0.667                    │
+        │          y' and amount > 0 and amount <                                      │
+        │          1000000"                                                            │
+        │ WARN     Mean "amount" > 100                it is 10.5                       │
+        │                                             Column.amount.Mean = 10.5        │
+        │ ERROR    CustomSql "SELECT 1 / 0" = 1       it fails & \u{1b}stops           │
+        └──────────────────────────────────────────────────────────────────────────────┘
+        1 of 4 rules passed, score 0.25; 1 that fails only warns
+        1 bad rows of 3 written to bad.csv
+        "#);
     }
 
     #[test]
