@@ -59,6 +59,7 @@ fn info(run: RunId, sequence: i64) -> RunInfo {
         bookmark: Some(serde_json::json!({ "at": sequence })),
         sequence,
         rows: 0,
+        replays: Vec::new(),
     }
 }
 
