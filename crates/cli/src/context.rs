@@ -94,8 +94,9 @@ fn key_names(contract: &Contract) -> BTreeSet<&str> {
 /// A job ready to run.
 pub async fn job(project: &Project, services: &Services, name: &str) -> Result<(JobContext, Arc<dyn Source>)> {
     let context = job_context(project, services, name).await?;
-    let source = sources::build(project, job_file(project, name)?, &context.contract, &services.secrets, &services.inputs);
-    Ok((context, source.await?))
+    let file = job_file(project, name)?;
+    let source = sources::build(project, file, &context.contract, &services.secrets, &services.inputs).await?;
+    Ok((context, source))
 }
 
 fn job_file<'a>(project: &'a Project, name: &str) -> Result<&'a JobFile> {

@@ -248,12 +248,9 @@ impl Lake {
             }
             self.note_closed(table, run).await?;
             killed.push(match commit {
-                Some((version, info)) => KilledRun {
-                    run,
-                    published_version: Some(version),
-                    rows: Some(info.rows),
-                    replays: info.replays,
-                },
+                Some((version, info)) => {
+                    KilledRun { run, published_version: Some(version), rows: Some(info.rows), replays: info.replays }
+                }
                 None => KilledRun { run, published_version: None, rows: None, replays: Vec::new() },
             });
         }

@@ -38,8 +38,8 @@ pub use objects::{FoundObject, Objects};
 pub use owner::check_account;
 pub use publish::{Published, published_meanwhile};
 pub use quarantine::{
-    Fate, Quarantine, QuarantineFile, QuarantineLabel, QuarantineSummary, QuarantineWriter, QuarantinedPlace, QuarantinedRows,
-    RejectedRecord,
+    Fate, Quarantine, QuarantineFile, QuarantineLabel, QuarantineSummary, QuarantineWriter, QuarantinedPlace,
+    QuarantinedRows, RejectedRecord,
 };
 pub use run::{KilledRun, RunId, RunInfo};
 pub use system::record_name;

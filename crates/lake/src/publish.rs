@@ -254,9 +254,10 @@ async fn send(
 ) -> std::result::Result<u64, DeltaTableError> {
     let metadata = HashMap::from([("lakegate".to_owned(), serde_json::to_value(info)?)]);
     let transactions = info.replays.iter().map(|run| Transaction::new(replay_of(*run), info.sequence));
-    let properties = CommitProperties::default().with_metadata(metadata).with_max_retries(0).with_application_transactions(
-        [Transaction::new(APPLICATION, info.sequence)].into_iter().chain(transactions).collect(),
-    );
+    let properties =
+        CommitProperties::default().with_metadata(metadata).with_max_retries(0).with_application_transactions(
+            [Transaction::new(APPLICATION, info.sequence)].into_iter().chain(transactions).collect(),
+        );
     let finalized = CommitBuilder::from(properties)
         .with_actions(actions)
         .build(Some(delta.snapshot()?), delta.log_store(), operation)

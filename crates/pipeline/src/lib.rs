@@ -40,7 +40,8 @@ pub use project::{
 pub use record::{Outcome, RunRecord, Timings, Trigger};
 pub use resilience::Breakers;
 pub use run::{
-    JobContext, JobReport, Replay, ReplaySelection, ReplayedRun, RunOptions, replay_quarantine, run_job, would_be_unchanged,
+    JobContext, JobReport, Replay, ReplaySelection, ReplayedRun, RunOptions, replay_quarantine, run_job,
+    would_be_unchanged,
 };
 pub use source::{
     Bookmark, InputObject, ItemStream, Plan, Rejected, Scope, Source, SourceEnvironment, SourceItem, Split,

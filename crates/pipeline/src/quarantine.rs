@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_contract::{Error, Result, TableName};
-use lakegate_lake::{Fate, Lake, Quarantine, QuarantineFile, RunId};
+use lakegate_lake::{Fate, Lake, Quarantine, QuarantineFile, QuarantinedRows, RunId};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,6 +26,18 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts rows and their rules.
+    pub fn add(&mut self, rows: &QuarantinedRows) {
+        self.rows += rows.num_rows() as u64;
+        self.undecodable += rows.undecodable.true_count() as u64;
+        for row in 0..rows.num_rows() {
+            for rule in rows.rules_of(row) {
+                let rule = if rows.undecodable.value(row) { undecodable(&rule) } else { rule };
+                *self.rules.entry(rule).or_default() += 1;
+            }
+        }
+    }
+
     /// Rows with values, which can be judged again.
     pub fn judgeable(&self) -> u64 {
         self.rows - self.undecodable
@@ -47,14 +59,7 @@ pub async fn tally(quarantine: &Quarantine) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut batches = quarantine.read(|_| false)?;
     while let Some(rows) = batches.try_next().await? {
-        tally.rows += rows.num_rows() as u64;
-        tally.undecodable += rows.undecodable.true_count() as u64;
-        for row in 0..rows.num_rows() {
-            for rule in rows.rules_of(row) {
-                let rule = if rows.undecodable.value(row) { undecodable(&rule) } else { rule };
-                *tally.rules.entry(rule).or_default() += 1;
-            }
-        }
+        tally.add(&rows);
     }
     Ok(tally)
 }
@@ -159,7 +164,8 @@ pub async fn quarantined_runs(lake: &Lake, filter: &QuarantineFilter) -> Result<
     for (table, runs) in of_tables {
         fates.extend(lake.fates(table, &runs).await?);
     }
-    let described = files.iter().map(|file| describe(lake, file, fates.get(&file.run).copied().unwrap_or(Fate::Unknown)));
+    let described =
+        files.iter().map(|file| describe(lake, file, fates.get(&file.run).copied().unwrap_or(Fate::Unknown)));
     let described: Vec<Option<QuarantinedRun>> =
         futures::stream::iter(described).buffered(AT_ONCE).try_collect().await?;
     Ok(described.into_iter().flatten().collect())

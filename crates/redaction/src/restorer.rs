@@ -92,10 +92,13 @@ impl Restorer {
             let found = stored.fields().find(column.name.as_str()).map(|(_, field)| field.data_type());
             check_type(contract, column, found)?;
             if found.is_some() && !made_under.is_same(column, keys) {
-                return Err(Error::usage(format!("column `{}` was treated otherwise, or under another key", column.name))
-                    .at(schema_file(contract))
-                    .expected("the treatment and the key of the time when the rows were read")
-                    .help(AFRESH));
+                return Err(Error::usage(format!(
+                    "column `{}` was treated otherwise, or under another key",
+                    column.name
+                ))
+                .at(schema_file(contract))
+                .expected("the treatment and the key of the time when the rows were read")
+                .help(AFRESH));
             }
             Ok(found.is_some())
         };
@@ -211,7 +214,10 @@ mod tests {
         let today = r#"{ name = "note", type = "string" }, { name = "id", type = "bigint" },
             { name = "ip", type = "string", treatment = "drop" }"#;
         let restorer = restorer(today, "k").unwrap();
-        assert_eq!((restorer.left_out(), restorer.missing().collect::<Vec<_>>()), (&["ip".to_owned(), "visitor".to_owned()][..], vec!["note"]));
+        assert_eq!(
+            (restorer.left_out(), restorer.missing().collect::<Vec<_>>()),
+            (&["ip".to_owned(), "visitor".to_owned()][..], vec!["note"])
+        );
         let clean = restorer.restore(&stored(), Origin::rows("t", None, 1, 2)).unwrap();
         assert_eq!(clean.columns().column(0).null_count(), 2);
         assert_eq!(clean.columns().column(1).as_ref(), &Int64Array::from(vec![1, 2]) as &dyn arrow::array::Array);
@@ -221,7 +227,8 @@ mod tests {
     #[test]
     fn what_would_be_redacted_otherwise_today_is_refused() {
         let refused = |today: &str, letter: &str| restorer(today, letter).unwrap_err().to_string();
-        let masked = THEN.replace(r#""ip", type = "string""#, r#""ip", type = "string", treatment = { mask = { last = 2 } }"#);
+        let masked =
+            THEN.replace(r#""ip", type = "string""#, r#""ip", type = "string", treatment = { mask = { last = 2 } }"#);
         assert!(refused(&masked, "k").contains("`ip` was treated otherwise"));
         let plain = THEN.replace(r#", treatment = { hmac = { key = "pii", domain = "v" } }"#, "");
         assert!(refused(&plain, "k").contains("`visitor` was treated otherwise"));
@@ -236,7 +243,8 @@ mod tests {
     #[test]
     fn what_is_treated_today_and_was_not_then_is_not_shown() {
         let then = RedactionState::of(&contract(THEN), &KeyRing::new());
-        let shown = |today: &str| -> Vec<bool> { contract(today).columns().iter().map(|c| then.may_be_shown(c)).collect() };
+        let shown =
+            |today: &str| -> Vec<bool> { contract(today).columns().iter().map(|c| then.may_be_shown(c)).collect() };
         assert_eq!(shown(THEN), [true, true, true]);
         let masked = r#"{ name = "ip", type = "string", treatment = { mask = { last = 2 } } },
             { name = "id", type = "bigint", treatment = "drop" }, { name = "visitor", type = "string" }"#;

@@ -135,7 +135,9 @@ impl Lake {
         let pairs = metadata.metadata().file_metadata().key_value_metadata();
         let label = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == LABEL)?.value.as_deref());
         let label = label.map(serde_json::from_str).transpose().map_err(|_| {
-            Error::usage("the file was written by another version of lakegate").at(&file.path).help("run the newest version")
+            Error::usage("the file was written by another version of lakegate")
+                .at(&file.path)
+                .help("run the newest version")
         })?;
         Ok(Quarantine { reader, metadata, label, published })
     }
@@ -147,7 +149,10 @@ fn published_columns(schema: &Schema) -> Option<usize> {
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     let fields = place_fields();
     let wanted: Vec<&str> = fields.iter().map(|f| f.name().as_str()).collect();
-    [wanted.as_slice(), wanted.get(..wanted.len() - 1)?].iter().find_map(|wanted| names.strip_suffix(*wanted)).map(<[_]>::len)
+    [wanted.as_slice(), wanted.get(..wanted.len() - 1)?]
+        .iter()
+        .find_map(|wanted| names.strip_suffix(*wanted))
+        .map(<[_]>::len)
 }
 
 impl Quarantine {
@@ -172,7 +177,8 @@ impl Quarantine {
     /// When the file cannot be read; the stream gives later errors.
     pub fn read(&self, wanted: impl Fn(&str) -> bool) -> Result<BoxStream<'static, Result<QuarantinedRows>>> {
         let fields = self.metadata.schema().fields();
-        let roots = (0..fields.len()).filter(|i| *i >= self.published || fields.get(*i).is_some_and(|f| wanted(f.name())));
+        let roots =
+            (0..fields.len()).filter(|i| *i >= self.published || fields.get(*i).is_some_and(|f| wanted(f.name())));
         let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(self.reader.clone(), self.metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let path = self.reader.path.clone();
@@ -181,7 +187,8 @@ impl Quarantine {
         let batches = batches.map_err(|e| unreadable(&e, &path))?;
         let read = move |batch: std::result::Result<RecordBatch, ParquetError>| {
             let batch = batch.map_err(|e| unreadable(&e, &path))?;
-            QuarantinedRows::of(&batch, places).ok_or_else(|| Error::bad_input("the file has not the columns of a quarantine").at(&path))
+            QuarantinedRows::of(&batch, places)
+                .ok_or_else(|| Error::bad_input("the file has not the columns of a quarantine").at(&path))
         };
         Ok(batches.map(read).boxed())
     }
@@ -223,7 +230,10 @@ impl QuarantinedRows {
     /// The texts of the rules that refuse a row.
     pub fn rules_of(&self, row: usize) -> Vec<String> {
         let texts = self.rules.value(row);
-        texts.as_string_opt::<i32>().map(|texts| texts.iter().flatten().map(str::to_owned).collect()).unwrap_or_default()
+        texts
+            .as_string_opt::<i32>()
+            .map(|texts| texts.iter().flatten().map(str::to_owned).collect())
+            .unwrap_or_default()
     }
 
     /// The rows for which `mask` is true.
@@ -244,7 +254,8 @@ impl QuarantinedRows {
             Arc::new(self.undecodable.clone()),
         ];
         let count = places.len();
-        let fields: Vec<_> = self.columns.schema().fields().iter().cloned().chain(place_fields().map(Arc::new)).collect();
+        let fields: Vec<_> =
+            self.columns.schema().fields().iter().cloned().chain(place_fields().map(Arc::new)).collect();
         let columns = self.columns.columns().iter().cloned().chain(places).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.num_rows()));
         let whole = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)

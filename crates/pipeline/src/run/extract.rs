@@ -78,7 +78,11 @@ impl Attempt<'_> {
     }
 
     /// What looks sensitive may stand in refused rows too: with a finding that closes the gate they are not kept.
-    pub(super) async fn keep_or_discard(&self, shared: &Shared, summary: QuarantineSummary) -> Result<QuarantineSummary> {
+    pub(super) async fn keep_or_discard(
+        &self,
+        shared: &Shared,
+        summary: QuarantineSummary,
+    ) -> Result<QuarantineSummary> {
         if self.record.findings.is_empty() || self.context.definition.gate.guard == GuardMode::Warn {
             return Ok(summary);
         }

@@ -21,8 +21,8 @@ use lakegate_redaction::KeyRing;
 use tracing::Instrument as _;
 
 pub use fingerprint::would_be_unchanged;
-pub use replay::{Replay, ReplaySelection, ReplayedRun, replay_quarantine};
 use fingerprint::{configuration_of, redaction_state, same_as_published};
+pub use replay::{Replay, ReplaySelection, ReplayedRun, replay_quarantine};
 
 use crate::files::published_files;
 use crate::record::{peak_memory, principal, shortened};

@@ -170,7 +170,8 @@ impl Attempt<'_> {
         for file in files {
             let fate = fates.get(&file.run).copied().unwrap_or(Fate::Unknown);
             if fate == Fate::Unpublished && is_leftover(&lake.open_quarantine(&file).await?, fate) {
-                self.notices.push(format!("run {} was a replay that never published: its rows still wait elsewhere", file.run));
+                self.notices
+                    .push(format!("run {} was a replay that never published: its rows still wait elsewhere", file.run));
             } else if self.waits(&file, fate, selection)? {
                 waiting.push(file);
             }
@@ -205,12 +206,18 @@ impl Attempt<'_> {
                 self.notices.push(format!("run {run} was replayed before, by run {by}"));
                 Ok(false)
             }
-            Fate::Unpublished if named => Err(refused(format!("run {run} has published nothing, so its input counts as not read"))
-                .expected("the quarantine of a run that published")
-                .help(format!("run the job again, `lakegate run {job}`: it reads the input anew, by today's rules"))),
-            Fate::Reloaded { by } if named => Err(refused(format!("run {by} has loaded the whole table anew since run {run}"))
-                .expected("the quarantine of a run whose refused rows are missing")
-                .help("what was refused then was read again by that run: look at its quarantine")),
+            Fate::Unpublished if named => {
+                Err(refused(format!("run {run} has published nothing, so its input counts as not read"))
+                    .expected("the quarantine of a run that published")
+                    .help(format!(
+                        "run the job again, `lakegate run {job}`: it reads the input anew, by today's rules"
+                    )))
+            }
+            Fate::Reloaded { by } if named => {
+                Err(refused(format!("run {by} has loaded the whole table anew since run {run}"))
+                    .expected("the quarantine of a run whose refused rows are missing")
+                    .help("what was refused then was read again by that run: look at its quarantine"))
+            }
             Fate::Unknown if named => {
                 Err(Error::unavailable(format!("the log no longer tells whether run {run} was replayed"))
                     .at(file.path.clone())
@@ -237,7 +244,8 @@ impl Attempt<'_> {
         }
         if !restorer.left_out().is_empty() {
             let names = restorer.left_out().join(", ");
-            self.notices.push(format!("columns of run {run} that the contract no longer publishes are left out: {names}"));
+            self.notices
+                .push(format!("columns of run {run} that the contract no longer publishes are left out: {names}"));
         }
         Ok(Chosen { file, quarantine, restorer, tally })
     }
@@ -398,3 +406,6 @@ fn rejected(rows: &QuarantinedRows) -> Result<Vec<Rejected>> {
     };
     (0..rows.num_rows()).map(record).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,8 +44,18 @@ pub async fn run(arguments: &ListArguments, global: &GlobalArguments) -> Result<
 
 fn table_of(runs: &[QuarantinedRun]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["table", "run", "job", "began (UTC)", "rows", "undecodable", "outcome", "rows are", "refused by"]);
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header([
+        "table",
+        "run",
+        "job",
+        "began (UTC)",
+        "rows",
+        "undecodable",
+        "outcome",
+        "rows are",
+        "refused by",
+    ]);
     for run in runs {
         table.add_row([
             run.table.to_string(),

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use comfy_table::{ContentArrangement, Table, presets};
 use lakegate_contract::Result;
 
-pub use arguments::QuarantineArguments;
 use arguments::QuarantineAction;
+pub use arguments::QuarantineArguments;
 
 use crate::arguments::GlobalArguments;
 

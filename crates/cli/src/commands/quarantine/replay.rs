@@ -97,7 +97,10 @@ fn tell(replay: &Replay, error: Option<&Error>, arguments: &ReplayArguments) -> 
     }
     if replay.undecodable() > 0 {
         let records = counted(replay.undecodable(), "record");
-        output::warn(&format!("{}: {records} could not be decoded when read: their places stay in the quarantine", arguments.table));
+        output::warn(&format!(
+            "{}: {records} could not be decoded when read: their places stay in the quarantine",
+            arguments.table
+        ));
     }
     for notice in &replay.report.notices {
         output::warn(&format!("{}: {notice}", arguments.table));

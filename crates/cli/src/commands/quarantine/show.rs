@@ -10,7 +10,7 @@ use arrow::datatypes::Schema;
 use futures::TryStreamExt as _;
 use lakegate_contract::{Column, Contract, Result, TableName, Treatment};
 use lakegate_lake::{Quarantine, QuarantineFile, QuarantinedRows};
-use lakegate_pipeline::quarantine::{Tally, quarantine_of, undecodable};
+use lakegate_pipeline::quarantine::{Tally, quarantine_of};
 use serde_json::json;
 
 use super::arguments::{ShowArguments, ShowFormat};
@@ -125,15 +125,7 @@ async fn matching(quarantine: &Quarantine, arguments: &ShowArguments) -> Result<
     let mut tally = Tally::default();
     let mut batches = quarantine.read(|_| false)?;
     while let Some(rows) = batches.try_next().await? {
-        let rows = wanted(&rows, arguments)?;
-        tally.rows += rows.num_rows() as u64;
-        tally.undecodable += rows.undecodable.true_count() as u64;
-        for row in 0..rows.num_rows() {
-            for rule in rows.rules_of(row) {
-                let rule = if rows.undecodable.value(row) { undecodable(&rule) } else { rule };
-                *tally.rules.entry(rule).or_default() += 1;
-            }
-        }
+        tally.add(&wanted(&rows, arguments)?);
     }
     Ok(tally)
 }

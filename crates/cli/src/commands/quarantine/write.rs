@@ -18,7 +18,7 @@ use crate::output;
 /// Where rows go, a batch at a time.
 pub enum RowsOutput {
     /// Comma-separated.
-    Csv(CsvOutput<Box<dyn Write>>),
+    Csv(Box<CsvOutput<Box<dyn Write>>>),
     /// An array of objects.
     Json {
         /// Where to.
@@ -44,11 +44,12 @@ impl RowsOutput {
         };
         match (format, path) {
             (ShowFormat::Parquet, Some(path)) => {
-                let writer = ArrowWriter::try_new(create(path)?, schema(columns, true), None).map_err(|_| unwritten())?;
+                let writer =
+                    ArrowWriter::try_new(create(path)?, schema(columns, true), None).map_err(|_| unwritten())?;
                 Ok(RowsOutput::Parquet(Box::new(writer)))
             }
             (ShowFormat::Csv, _) => {
-                let mut csv = CsvOutput::new(sink()?);
+                let mut csv = Box::new(CsvOutput::new(sink()?));
                 csv.header(&schema(columns, false))?;
                 Ok(RowsOutput::Csv(csv))
             }
@@ -131,7 +132,8 @@ fn schema(columns: &Schema, lists: bool) -> SchemaRef {
 }
 
 fn batch(rows: &QuarantinedRows, lists: bool) -> Result<RecordBatch> {
-    let rules: ArrayRef = if lists { Arc::new(rows.rules.clone()) } else { texts(rows, |row| rows.rules_of(row).join("; ")) };
+    let rules: ArrayRef =
+        if lists { Arc::new(rows.rules.clone()) } else { texts(rows, |row| rows.rules_of(row).join("; ")) };
     let mut columns = rows.columns.columns().to_vec();
     columns.extend([
         rules,
