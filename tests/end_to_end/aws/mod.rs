@@ -8,6 +8,7 @@ mod glue;
 mod inputs;
 mod lambda;
 mod ledger;
+mod quarantine;
 mod reports;
 mod runs;
 mod secrets;
