@@ -15,5 +15,6 @@ mod examples;
 mod leak;
 mod quality;
 mod quality_inputs;
+mod quarantine;
 mod support;
 mod workflow;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::quality::QualityArguments;
+use crate::commands::quarantine::QuarantineArguments;
 
 /// Takes a shop's tables, surveys and click logs into a data lake: nothing sensitive, nothing wrong, never half.
 #[derive(Debug, Parser)]
@@ -64,6 +65,8 @@ pub enum Command {
     Query(QueryArguments),
     /// Judge any Parquet, CSV or JSON data by a DQDL ruleset
     Quality(QualityArguments),
+    /// List, show or judge again the rows that were refused
+    Quarantine(QuarantineArguments),
     /// List the newest runs and how they ended
     Runs(RunsArguments),
     /// Compare the Glue catalog with the lake, make it equal, or show it

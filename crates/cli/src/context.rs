@@ -93,19 +93,30 @@ fn key_names(contract: &Contract) -> BTreeSet<&str> {
 
 /// A job ready to run.
 pub async fn job(project: &Project, services: &Services, name: &str) -> Result<(JobContext, Arc<dyn Source>)> {
-    let file = project
+    let context = job_context(project, services, name).await?;
+    let file = job_file(project, name)?;
+    let source = sources::build(project, file, &context.contract, &services.secrets, &services.inputs).await?;
+    Ok((context, source))
+}
+
+fn job_file<'a>(project: &'a Project, name: &str) -> Result<&'a JobFile> {
+    project
         .jobs
         .iter()
         .find(|job| job.definition.name.as_str() == name)
-        .ok_or_else(|| Error::bug(format!("job `{name}` is gone")))?;
+        .ok_or_else(|| Error::bug(format!("job `{name}` is gone")))
+}
+
+/// What a job needs besides its source, which is not touched.
+pub async fn job_context(project: &Project, services: &Services, name: &str) -> Result<JobContext> {
+    let file = job_file(project, name)?;
     let contract = project.contract(&file.definition.table)?;
     let (ruleset, problems) = ruleset(project, file)?;
     if let Some(problem) = problems.into_iter().next() {
         return Err(problem);
     }
-    let source = sources::build(project, file, &contract, &services.secrets, &services.inputs).await?;
     let keys = project.keys(&key_names(&contract), &services.secrets).await?;
-    let context = JobContext {
+    Ok(JobContext {
         definition: file.definition.clone(),
         job_text: file.defining_text()?,
         contract,
@@ -117,6 +128,5 @@ pub async fn job(project: &Project, services: &Services, name: &str) -> Result<(
         breakers: services.breakers.clone(),
         workers: project.workers(),
         memory_limit: project.memory_limit(),
-    };
-    Ok((context, source))
+    })
 }

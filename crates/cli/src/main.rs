@@ -87,6 +87,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Report(report) => commands::report::run(report, global).await,
         Command::Query(query) => commands::query::run(query, global).await,
         Command::Quality(quality) => commands::quality::run(quality, global.json).await,
+        Command::Quarantine(quarantine) => commands::quarantine::run(quarantine, global).await,
         Command::Runs(runs) => commands::runs::run(runs, global).await,
         Command::Catalog(catalog) => commands::catalog::run(catalog, global).await,
         Command::Doctor => commands::doctor::run(global).await,

@@ -247,8 +247,12 @@ impl Lake {
                 None => self.discard_run(table, run).await?,
             }
             self.note_closed(table, run).await?;
-            let (published_version, rows) = commit.map_or((None, None), |(v, info)| (Some(v), Some(info.rows)));
-            killed.push(KilledRun { run, published_version, rows });
+            killed.push(match commit {
+                Some((version, info)) => {
+                    KilledRun { run, published_version: Some(version), rows: Some(info.rows), replays: info.replays }
+                }
+                None => KilledRun { run, published_version: None, rows: None, replays: Vec::new() },
+            });
         }
         Ok(killed)
     }

@@ -39,7 +39,10 @@ pub use lock::TableLock;
 pub use objects::{FoundObject, Objects};
 pub use owner::check_account;
 pub use publish::{Published, published_meanwhile};
-pub use quarantine::{QuarantineSummary, QuarantineWriter, RejectedRecord};
+pub use quarantine::{
+    Fate, Quarantine, QuarantineFile, QuarantineLabel, QuarantineSummary, QuarantineWriter, QuarantinedPlace,
+    QuarantinedRows, RejectedRecord,
+};
 pub use run::{KilledRun, RunId, RunInfo};
 pub use system::record_name;
 pub use table::{Head, LiveFile, PublishedColumn};

@@ -14,9 +14,9 @@ use deltalake::{DeltaTable, DeltaTableError};
 use lakegate_contract::{Class, Contract, Error, PartitionValue, Result, TableName};
 
 use crate::append::OwnIntent;
-use crate::table::{APPLICATION, commit_of_run, schema_change, sequence_of, version_of};
+use crate::table::{APPLICATION, application_version, commit_of_run, schema_change, sequence_of, version_of};
 use crate::writer::{Staged, StagedFile, WriteMode};
-use crate::{Lake, RunInfo, encode_partition_segment, failure};
+use crate::{Lake, RunId, RunInfo, encode_partition_segment, failure};
 
 /// How often a commit is tried on a log that others write to.
 const ATTEMPTS: u32 = 8;
@@ -91,6 +91,7 @@ impl Publication<'_> {
                 return self.finished(version).await;
             }
             refuse_if_overtaken(&delta, self.staged, self.info).await?;
+            refuse_if_replayed(&delta, self.staged, self.info).await?;
             schema_change(&delta, &self.staged.contract, self.staged.mode)?;
             let files =
                 self.lake.put_in_place(self.staged, &delta, &mut self.placed, self.info.sequence, self.intent).await?;
@@ -204,6 +205,24 @@ pub fn published_meanwhile(job: &str, table: &TableName) -> Error {
         .help("run the job again: it will plan from what is published now")
 }
 
+/// The application transaction that a replay leaves for each run whose quarantine it has judged again. It outlives the log's
+/// entries: checkpoints keep it.
+fn replay_of(run: RunId) -> String {
+    format!("{APPLICATION}.replay.{run}")
+}
+
+/// The rows of a quarantine are published once.
+async fn refuse_if_replayed(delta: &DeltaTable, staged: &Staged, info: &RunInfo) -> Result<()> {
+    for run in &info.replays {
+        if application_version(delta, staged.table(), &replay_of(*run)).await?.is_some() {
+            return Err(Error::unavailable(format!("the quarantine of run {run} has been replayed already"))
+                .at(staged.table().to_string())
+                .help("`lakegate quarantine list` shows what still waits"));
+        }
+    }
+    Ok(())
+}
+
 async fn commit(
     delta: &DeltaTable,
     staged: &Staged,
@@ -234,10 +253,11 @@ async fn send(
     info: &RunInfo,
 ) -> std::result::Result<u64, DeltaTableError> {
     let metadata = HashMap::from([("lakegate".to_owned(), serde_json::to_value(info)?)]);
-    let properties = CommitProperties::default()
-        .with_metadata(metadata)
-        .with_max_retries(0)
-        .with_application_transaction(Transaction::new(APPLICATION, info.sequence));
+    let transactions = info.replays.iter().map(|run| Transaction::new(replay_of(*run), info.sequence));
+    let properties =
+        CommitProperties::default().with_metadata(metadata).with_max_retries(0).with_application_transactions(
+            [Transaction::new(APPLICATION, info.sequence)].into_iter().chain(transactions).collect(),
+        );
     let finalized = CommitBuilder::from(properties)
         .with_actions(actions)
         .build(Some(delta.snapshot()?), delta.log_store(), operation)

@@ -60,6 +60,8 @@ pub struct KilledRun {
     pub published_version: Option<u64>,
     /// Rows of that version.
     pub rows: Option<u64>,
+    /// The runs whose quarantine that version has replayed.
+    pub replays: Vec<RunId>,
 }
 
 /// What a commit says about the run that made it; stands in Delta's `commitInfo` under `lakegate`.
@@ -84,6 +86,9 @@ pub struct RunInfo {
     /// Whether it only keeps abandoned runs from committing: then it says of input and bookmark what the commit before said.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fence: bool,
+    /// The runs whose quarantine it has judged again: no later commit may do that once more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replays: Vec<RunId>,
 }
 
 impl RunInfo {
@@ -91,7 +96,7 @@ impl RunInfo {
     pub(crate) fn fence(before: Option<RunInfo>, sequence: i64) -> Self {
         let run = RunId::new();
         match before {
-            Some(before) => Self { run, sequence, rows: 0, fence: true, ..before },
+            Some(before) => Self { run, sequence, rows: 0, fence: true, replays: Vec::new(), ..before },
             None => Self {
                 run,
                 job: String::new(),
@@ -102,6 +107,7 @@ impl RunInfo {
                 sequence,
                 rows: 0,
                 fence: true,
+                replays: Vec::new(),
             },
         }
     }

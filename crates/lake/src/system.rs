@@ -53,6 +53,23 @@ impl Lake {
         }
     }
 
+    /// The record of a run; `None` when there is none. Its day is that of the run's name, or the next when it began at midnight.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn run_record(&self, run: RunId) -> Result<Option<Value>> {
+        let day = run.began().date_naive();
+        for day in [Some(day), day.succ_opt()].into_iter().flatten() {
+            if let Some(record) = self.system_record("runs", &record_name(day, run)).await? {
+                return Ok(Some(record));
+            }
+            if run.began().timestamp() % 86_400 < 86_399 {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
     /// Writes a record of that name, over what it was before.
     ///
     /// # Errors

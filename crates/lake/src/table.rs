@@ -183,17 +183,21 @@ impl Lake {
 
 /// Runs are sorted by when they began, and commits by when they ended: a run may be overtaken by one that began this much
 /// later. A Glue job ends after at most 7 days.
-const LONGEST_RUN: chrono::Duration = chrono::Duration::days(8);
+pub(crate) const LONGEST_RUN: chrono::Duration = chrono::Duration::days(8);
 
 /// The name under which a table's commits are numbered in its log.
 pub(crate) const APPLICATION: &str = "lakegate";
 
 /// The number of the newest of our commits; 0 when there is none.
 pub(crate) async fn sequence_of(delta: &DeltaTable, table: &TableName) -> Result<i64> {
+    Ok(application_version(delta, table, APPLICATION).await?.unwrap_or(0))
+}
+
+/// The version of an application transaction; `None` when the table has none of that name.
+pub(crate) async fn application_version(delta: &DeltaTable, table: &TableName, name: &str) -> Result<Option<i64>> {
     let failed = |e| failure::delta(e, table.to_string());
     let snapshot = delta.snapshot().map_err(failed)?;
-    let taken = snapshot.transaction_version(delta.log_store().as_ref(), APPLICATION).await.map_err(failed)?;
-    Ok(taken.unwrap_or(0))
+    snapshot.transaction_version(delta.log_store().as_ref(), name).await.map_err(failed)
 }
 
 /// Reading goes by the files' own columns and rows: features that change what they mean must not be passed over.

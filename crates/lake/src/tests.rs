@@ -59,6 +59,7 @@ fn info(run: RunId, sequence: i64) -> RunInfo {
         bookmark: Some(serde_json::json!({ "at": sequence })),
         sequence,
         rows: 0,
+        replays: Vec::new(),
     }
 }
 
@@ -393,6 +394,34 @@ async fn a_commit_is_found_below_one_of_a_run_that_began_before_it() {
     let killed = lake.reconcile(&table).await.unwrap();
     assert_eq!(killed.first().unwrap().published_version, Some(1));
     assert_eq!(parquet_files(lake.folder().unwrap()), 2, "files of an older version were deleted");
+}
+
+#[tokio::test]
+async fn a_quarantine_is_replayed_by_one_commit_also_when_only_a_checkpoint_tells() {
+    let (_folder, lake) = lake();
+    let (table, refused) = (contract().table().clone(), RunId::new());
+    load_as(refused, &lake, WriteMode::Append, 1, &[(1, Some("a"))]).await.unwrap();
+    let replay = async |sequence| {
+        let run = RunId::new();
+        let staged = stage(&lake, WriteMode::Append, run, &[(2, Some("a"))]).await?;
+        lake.publish(&staged, &RunInfo { replays: vec![refused], ..info(run, sequence) }).await.map(|_| run)
+    };
+    let by = replay(2).await.unwrap();
+    assert_eq!(lake.fates(&table, &[refused, by].into()).await.unwrap()[&refused], crate::Fate::Replayed { by });
+    assert_eq!(replay(3).await.unwrap_err().class(), Class::Unavailable);
+    for sequence in 3..15 {
+        load(&lake, WriteMode::Append, sequence, &[(sequence + 10, Some("a"))]).await.unwrap();
+    }
+    let log = lake.folder().unwrap().join("tables/places/_delta_log");
+    let mut names: Vec<_> = std::fs::read_dir(&log).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    let checkpoint = names.iter().rfind(|name| name.to_str().unwrap().contains(".checkpoint.")).unwrap();
+    for name in names.iter().filter(|name| *name < checkpoint) {
+        std::fs::remove_file(log.join(name)).unwrap();
+    }
+    let error = replay(15).await.unwrap_err();
+    assert!(error.to_string().contains("replayed already"), "{error}");
+    assert_eq!(rows(&lake).await.iter().filter(|(id, _)| *id == 2).count(), 1);
 }
 
 #[tokio::test]

@@ -28,7 +28,8 @@ pub async fn usual_duration(lake: &Lake, job: &JobName, except: RunId) -> Result
         looked += 1;
         let counts = text(record, "job") == Some(job.as_str())
             && text(record, "outcome") == Some("published")
-            && text(record, "run") != Some(except.as_str());
+            && text(record, "run") != Some(except.as_str())
+            && !is_replay(record);
         if let Some(time) = record.pointer("/timings/total").and_then(Value::as_u64).filter(|_| counts) {
             times.push(Duration::from_millis(time));
         }
@@ -79,7 +80,7 @@ pub async fn stale_jobs(lake: &Lake, jobs: &[JobDefinition], now: DateTime<Utc>)
     let earliest = now - chrono::TimeDelta::from_std(longest * LOOKED_BACK).unwrap_or_default();
     lake.newest_system_records("runs", earliest, |record| {
         let (Some(run), Some(at)) = (text(record, "run"), began(record)) else { return true };
-        if !matches!(text(record, "outcome"), Some("published" | "unchanged")) {
+        if !matches!(text(record, "outcome"), Some("published" | "unchanged")) || is_replay(record) {
             return true;
         }
         wanted.retain(|(job, limit)| {
@@ -96,6 +97,11 @@ pub async fn stale_jobs(lake: &Lake, jobs: &[JobDefinition], now: DateTime<Utc>)
     .await?;
     stale.extend(wanted.iter().map(|(job, limit)| Stale { job: job.name.clone(), limit: *limit, last: None }));
     Ok(stale)
+}
+
+/// A replay of the quarantine reads no source: it makes no data fresh, and says nothing of how long a load takes.
+fn is_replay(record: &Value) -> bool {
+    record.get("replays").and_then(Value::as_array).is_some_and(|runs| !runs.is_empty())
 }
 
 fn text<'a>(record: &'a Value, key: &str) -> Option<&'a str> {

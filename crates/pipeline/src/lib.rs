@@ -15,6 +15,7 @@ mod order;
 pub mod patterns;
 mod progress;
 mod project;
+pub mod quarantine;
 mod record;
 mod resilience;
 pub mod rows;
@@ -41,7 +42,10 @@ pub use project::{
 };
 pub use record::{Outcome, RunRecord, Timings, Trigger};
 pub use resilience::Breakers;
-pub use run::{JobContext, JobReport, RunOptions, run_job, would_be_unchanged};
+pub use run::{
+    JobContext, JobReport, Replay, ReplaySelection, ReplayedRun, RunOptions, replay_quarantine, run_job,
+    would_be_unchanged,
+};
 pub use source::{
     Bookmark, InputObject, ItemStream, Plan, Rejected, Scope, Source, SourceEnvironment, SourceItem, Split,
 };

@@ -129,6 +129,8 @@ pub struct RunRecord {
     pub refused: BTreeMap<String, u64>,
     /// The quarantine's file, relative to the lake.
     pub quarantine: Option<String>,
+    /// The runs whose quarantine it has judged again; none for a run that reads a source.
+    pub replays: Vec<RunId>,
     /// What the dataset rules said.
     pub rules: Vec<RuleOutcome>,
     /// What the sensitive-value guard found.

@@ -62,7 +62,8 @@ impl std::fmt::Debug for RawBatch {
 
 /// A redacted batch: what a sink accepts.
 ///
-/// Only this crate makes one, from a [`RawBatch`] through [`Redactor::redact`](crate::Redactor::redact):
+/// Only this crate makes one: from a [`RawBatch`] through [`Redactor::redact`](crate::Redactor::redact), and from rows of the
+/// lake's own quarantine, which were redacted when they were put there, through [`Restorer::restore`](crate::Restorer::restore):
 ///
 /// ```compile_fail,E0451
 /// use lakegate_redaction::CleanBatch;

@@ -24,6 +24,11 @@ impl OriginUnit {
             OriginUnit::Row => "row",
         }
     }
+
+    /// The unit of a word used in quarantine.
+    pub fn parse(word: &str) -> Option<Self> {
+        [OriginUnit::Byte, OriginUnit::Row].into_iter().find(|unit| unit.as_str() == word)
+    }
 }
 
 /// The places of a batch's rows: one object (and part of it), and a range per row.

@@ -13,7 +13,7 @@ use crate::coarsen::{band, mask, network, prefix};
 use crate::pseudonym::Pseudonymizer;
 use crate::{CleanBatch, KeyRing, RawBatch};
 
-/// Applies a contract's treatments: the only maker of [`CleanBatch`]es.
+/// Applies a contract's treatments: the only maker of [`CleanBatch`]es from raw rows.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -9,6 +9,7 @@ mod inputs;
 mod lambda;
 mod ledger;
 mod quality;
+mod quarantine;
 mod reports;
 mod runs;
 mod secrets;

@@ -9,6 +9,7 @@ pub mod glue;
 pub mod init;
 pub mod plan;
 pub mod quality;
+pub mod quarantine;
 pub mod query;
 pub mod redrive;
 pub mod report;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
-use lakegate_lake::{QuarantineSummary, Staged, StagedWriter, WriteMode, WriterOptions};
-use lakegate_redaction::Finding;
+use lakegate_lake::{QuarantineLabel, QuarantineSummary, Staged, StagedWriter, WriteMode, WriterOptions};
+use lakegate_redaction::{Finding, RedactionState};
 use tokio::task::JoinHandle;
 
 use super::Attempt;
@@ -16,10 +16,10 @@ use crate::{GuardMode, LoadMode, RowMode};
 impl Attempt<'_> {
     /// Reads, redacts, judges and stages; closes the gate on too many bad rows.
     pub(super) async fn extract(&mut self, source: Arc<dyn Source>, plan: &Plan) -> Result<Staged> {
-        let shared = Arc::new(self.shared(source, plan)?);
+        let shared = Arc::new(self.shared(plan)?);
         let bytes = plan.splits.iter().map(|s| s.bytes).sum();
         self.options.progress.planned(&self.context.definition.name, bytes, plan.estimated_rows);
-        let read = run_workers(&shared, self.context.workers.min(plan.splits.len()).max(1)).await;
+        let read = run_workers(&shared, &source, self.context.workers.min(plan.splits.len()).max(1)).await;
         let Some(shared) = Arc::into_inner(shared) else {
             self.left_writing = true;
             return Err(read.err().unwrap_or_else(|| Error::bug("a worker still runs")));
@@ -41,7 +41,7 @@ impl Attempt<'_> {
         let summary = cancellation.or(shared.quarantine.finish()).await?;
         let summary = self.keep_or_discard(&shared, summary).await?;
         self.note(&totals, &summary);
-        self.tell_unread(&shared)?;
+        self.tell_unread(source.as_ref())?;
         self.gate_on_findings()?;
         let staged = self.staged(shared.writer).await?;
         (self.record.rows_out, self.record.bytes_out) = (staged.rows, staged.bytes);
@@ -52,7 +52,7 @@ impl Attempt<'_> {
     }
 
     /// What was written. Its writers run on threads of their own: when the run is asked to stop, they have a moment to end.
-    async fn staged(&mut self, writer: StagedWriter) -> Result<Staged> {
+    pub(super) async fn staged(&mut self, writer: StagedWriter) -> Result<Staged> {
         let cancellation = self.options.cancellation.clone();
         tokio::select! {
             staged = writer.finish() => staged,
@@ -78,7 +78,11 @@ impl Attempt<'_> {
     }
 
     /// What looks sensitive may stand in refused rows too: with a finding that closes the gate they are not kept.
-    async fn keep_or_discard(&self, shared: &Shared, summary: QuarantineSummary) -> Result<QuarantineSummary> {
+    pub(super) async fn keep_or_discard(
+        &self,
+        shared: &Shared,
+        summary: QuarantineSummary,
+    ) -> Result<QuarantineSummary> {
         if self.record.findings.is_empty() || self.context.definition.gate.guard == GuardMode::Warn {
             return Ok(summary);
         }
@@ -87,13 +91,14 @@ impl Attempt<'_> {
     }
 
     /// Columns that were met on the way and that the contract does not name.
-    fn tell_unread(&mut self, shared: &Shared) -> Result<()> {
-        let unread = shared.source.met_unread();
+    fn tell_unread(&mut self, source: &dyn Source) -> Result<()> {
+        let unread = source.met_unread();
         self.record.unread_columns.extend(unread.iter().cloned());
         self.refuse_or_tell(&unread)
     }
 
-    fn shared(&self, source: Arc<dyn Source>, plan: &Plan) -> Result<Shared> {
+    /// What workers share; `self.record` says by then whether the run is a replay.
+    pub(super) fn shared(&self, plan: &Plan) -> Result<Shared> {
         let context = self.context;
         let options = WriterOptions {
             memory_budget: context.memory_limit / 3,
@@ -109,10 +114,16 @@ impl Attempt<'_> {
             options,
         )?;
         let today = Utc::now().with_timezone(&context.time_zone).date_naive();
-        Shared::new(context, source, plan, writer, today, self.run, self.options)
+        let label = QuarantineLabel {
+            job: context.definition.name.to_string(),
+            redaction: RedactionState::of(&context.contract, &context.keys),
+            replays: self.record.replays.clone(),
+        };
+        let quarantine = context.lake.quarantine(&context.contract, self.run, label);
+        Shared::new(context, plan, writer, quarantine, today, self.options)
     }
 
-    fn note(&mut self, totals: &Totals, summary: &QuarantineSummary) {
+    pub(super) fn note(&mut self, totals: &Totals, summary: &QuarantineSummary) {
         self.record.rows_in = totals.records;
         self.record.rows_quarantined = summary.rows + summary.rejected;
         self.record.rows_excluded = totals.excluded;
@@ -154,7 +165,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn gate_on_findings(&self) -> Result<()> {
+    pub(super) fn gate_on_findings(&self) -> Result<()> {
         if self.context.definition.gate.guard == GuardMode::Warn {
             for finding in &self.record.findings {
                 tracing::warn!(job = %self.context.definition.name, "{}", looks_like(finding));
@@ -206,13 +217,13 @@ fn worst(totals: &Totals) -> String {
 }
 
 /// Workers run on threads of their own: what they compute never keeps the runtime from its timers and sockets.
-async fn run_workers(shared: &Arc<Shared>, count: usize) -> Result<()> {
+async fn run_workers(shared: &Arc<Shared>, source: &Arc<dyn Source>, count: usize) -> Result<()> {
     let handle = tokio::runtime::Handle::current();
     let workers: Vec<_> = (0..count)
         .map(|_| {
-            let (shared, handle) = (Arc::clone(shared), handle.clone());
+            let (shared, source, handle) = (Arc::clone(shared), Arc::clone(source), handle.clone());
             tokio::task::spawn_blocking(move || {
-                let result = handle.block_on(shared.cancellation().or(work(&shared)));
+                let result = handle.block_on(shared.cancellation().or(work(&shared, source.as_ref())));
                 if result.is_err() {
                     shared.stop();
                 }
@@ -243,7 +254,7 @@ async fn all_of(workers: Vec<JoinHandle<Result<()>>>) -> Result<()> {
 }
 
 /// Rows in = rows out + quarantined + excluded, or nothing is published.
-fn conserve(totals: &Totals, summary: &QuarantineSummary, staged: &Staged) -> Result<()> {
+pub(super) fn conserve(totals: &Totals, summary: &QuarantineSummary, staged: &Staged) -> Result<()> {
     let accounted = staged.rows + summary.rows + summary.rejected + totals.excluded;
     if accounted == totals.records {
         return Ok(());

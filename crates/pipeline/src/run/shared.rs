@@ -11,17 +11,17 @@ use arrow::datatypes::{DataType, Field};
 use chrono::NaiveDate;
 use futures::StreamExt as _;
 use lakegate_contract::{Class, Contract, Error, JobName, Result};
-use lakegate_lake::{QuarantineWriter, RejectedRecord, RunId, StagedWriter};
+use lakegate_lake::{QuarantineWriter, RejectedRecord, StagedWriter};
 use lakegate_quality::RowRules;
 use lakegate_redaction::{CleanBatch, Guard, RawBatch, Redactor};
 
 use super::{JobContext, RunOptions};
+use crate::quarantine::undecodable;
 use crate::source::{ItemStream, Plan, Rejected, Source, SourceItem, Split};
 use crate::{BadRowLimit, Cancellation, Gate, GuardMode, Progress, RowMode};
 
 /// Everything that a worker needs.
 pub(super) struct Shared {
-    pub(super) source: Arc<dyn Source>,
     splits: Mutex<VecDeque<Split>>,
     redactor: Redactor,
     pub(super) guard: Option<Guard>,
@@ -72,18 +72,16 @@ struct Refusal {
 impl Shared {
     pub(super) fn new(
         context: &JobContext,
-        source: Arc<dyn Source>,
         plan: &Plan,
         writer: StagedWriter,
+        quarantine: QuarantineWriter,
         today: NaiveDate,
-        run: RunId,
         options: &RunOptions,
     ) -> Result<Self> {
         let redactor = Redactor::new(&context.contract, &context.keys, today)?;
         let compile = |ruleset| RowRules::compile(ruleset, redactor.output_schema());
         let gate = context.definition.gate.clone();
         Ok(Self {
-            source,
             splits: Mutex::new(plan.splits.iter().cloned().collect()),
             rules: context.ruleset.as_ref().map(compile).transpose()?.filter(|rules| !rules.is_empty()),
             redactor,
@@ -91,13 +89,19 @@ impl Shared {
             contract: Arc::clone(&context.contract),
             gate,
             writer,
-            quarantine: context.lake.quarantine(&context.contract, run),
+            quarantine,
             counters: Counters::default(),
             cancellation: options.cancellation.clone(),
             stopped: AtomicBool::new(false),
             progress: Arc::clone(&options.progress),
             job: context.definition.name.clone(),
         })
+    }
+
+    /// The same, with no limit to bad rows.
+    pub(super) fn without_limit(mut self) -> Self {
+        self.gate.max_bad_rows = BadRowLimit::Percent(100.0);
+        self
     }
 
     /// What asks the run to stop.
@@ -123,7 +127,7 @@ impl Shared {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         self.cancellation.check()?;
         if self.stopped.load(Ordering::Relaxed) {
             return Err(Error::new(Class::Interrupted, "another worker has failed"));
@@ -135,8 +139,8 @@ impl Shared {
         self.splits.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    async fn read(&self, split: &Split) -> Result<()> {
-        let mut stream = self.source.open(split).await?;
+    async fn read(&self, source: &dyn Source, split: &Split) -> Result<()> {
+        let mut stream = source.open(split).await?;
         let (mut seen, mut done) = (0, None);
         while let Some(item) = self.next(&mut stream).await? {
             let more = match item {
@@ -170,9 +174,19 @@ impl Shared {
         if records != seen {
             return Err(Error::bug(format!("the source counted {records} records and gave {seen}")).at(&split.name));
         }
+        self.advanced(records, bytes);
+        Ok(())
+    }
+
+    /// Counts bytes that were read; their records are counted already.
+    pub(super) fn advanced(&self, records: u64, bytes: u64) {
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.progress.advanced(&self.job, records, bytes);
-        Ok(())
+    }
+
+    /// Counts records by the source's own count.
+    pub(super) fn count_records(&self, records: u64) {
+        self.counters.records.fetch_add(records, Ordering::Relaxed);
     }
 
     /// The next item; a source that is slow does not keep the run from stopping.
@@ -189,7 +203,11 @@ impl Shared {
 
     /// One batch through redaction and row rules, to the writer and to quarantine.
     async fn take(&self, raw: RawBatch) -> Result<()> {
-        let clean = self.redactor.redact(raw)?;
+        self.sort(self.redactor.redact(raw)?).await
+    }
+
+    /// One redacted batch through the guard and the row rules, to the writer and to quarantine.
+    pub(super) async fn sort(&self, clean: CleanBatch) -> Result<()> {
         if let Some(guard) = &self.guard {
             guard.inspect(&clean);
         }
@@ -269,7 +287,7 @@ impl Shared {
         }
     }
 
-    async fn reject(&self, records: &[Rejected]) -> Result<()> {
+    pub(super) async fn reject(&self, records: &[Rejected]) -> Result<()> {
         let borrowed: Vec<RejectedRecord<'_>> = records
             .iter()
             .map(|r| RejectedRecord {
@@ -283,7 +301,7 @@ impl Shared {
             .collect();
         self.quarantine.reject(&borrowed).await?;
         for record in records {
-            add_to(&self.counters.refused, format!("undecodable: {}", kind_of(&record.reason)), 1);
+            add_to(&self.counters.refused, undecodable(&record.reason), 1);
         }
         self.add_bad(records.len() as u64)
     }
@@ -307,17 +325,11 @@ fn add_to(counts: &Mutex<BTreeMap<String, u64>>, name: String, more: u64) {
     *counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += more;
 }
 
-/// A reason without its place, which would make each its own kind: the column and what is wrong with it, or the latter alone.
-fn kind_of(reason: &str) -> &str {
-    let column = reason.find("column ").and_then(|at| reason.get(at..));
-    column.or_else(|| reason.rsplit(": ").next()).unwrap_or(reason)
-}
-
 /// Reads splits until there are none left.
-pub(super) async fn work(shared: &Shared) -> Result<()> {
+pub(super) async fn work(shared: &Shared, source: &dyn Source) -> Result<()> {
     while let Some(split) = shared.next_split() {
         shared.check()?;
-        shared.read(&split).await?;
+        shared.read(source, &split).await?;
     }
     Ok(())
 }

@@ -17,22 +17,22 @@ use crate::source::{Bookmark, ItemStream, Plan, Rejected, Source, SourceItem, Sp
 use crate::{BadRowLimit, Gate, GuardMode, JobDefinition, LoadMode, Outcome, RowMode, Silent};
 use crate::{Cancellation, Trigger};
 
-const CONTRACT: &str = r#"
+pub(super) const CONTRACT: &str = r#"
 key = ["id"]
 columns = [
   { name = "id", type = "bigint", nullable = false },
   { name = "status", type = "string" },
   { name = "email", type = "string", treatment = "drop" },
 ]"#;
-const RULES: &str = "Rules = [ ColumnValues \"status\" in [\"paid\", \"lost\"], RowCount > 1, IsPrimaryKey \"id\" ]";
+pub(super) const RULES: &str = "Rules = [ ColumnValues \"status\" in [\"paid\", \"lost\"], RowCount > 1, IsPrimaryKey \"id\" ]";
 
-struct Fixture {
+pub(super) struct Fixture {
     _folder: tempfile::TempDir,
-    context: JobContext,
-    options: RunOptions,
+    pub(super) context: JobContext,
+    pub(super) options: RunOptions,
 }
 
-fn fixture(mode: LoadMode, gate: Gate, rules: &str) -> Fixture {
+pub(super) fn fixture(mode: LoadMode, gate: Gate, rules: &str) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let definition = JobDefinition {
         name: JobName::new("orders").unwrap(),
@@ -73,27 +73,27 @@ fn fixture(mode: LoadMode, gate: Gate, rules: &str) -> Fixture {
     Fixture { _folder: folder, context, options }
 }
 
-fn lenient() -> Gate {
+pub(super) fn lenient() -> Gate {
     Gate { max_bad_rows: BadRowLimit::Percent(60.0), ..Gate::default() }
 }
 
-fn batch(rows: &[(Option<i64>, &str)]) -> RecordBatch {
+pub(super) fn batch(rows: &[(Option<i64>, &str)]) -> RecordBatch {
     let ids: ArrayRef = Arc::new(rows.iter().map(|r| r.0).collect::<Int64Array>());
     let statuses: ArrayRef = Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.1)));
     let schema = Contract::parse(CONTRACT, "schemas/orders.toml").unwrap().source_schema();
     RecordBatch::try_new(schema, vec![ids, statuses]).unwrap()
 }
 
-fn good(first: i64, count: i64) -> RecordBatch {
+pub(super) fn good(first: i64, count: i64) -> RecordBatch {
     batch(&(first..first + count).map(|id| (Some(id), "paid")).collect::<Vec<_>>())
 }
 
 impl Fixture {
-    async fn run(&self, source: impl Source + 'static) -> JobReport {
+    pub(super) async fn run(&self, source: impl Source + 'static) -> JobReport {
         run_job(&self.context, Arc::new(source), &self.options).await
     }
 
-    async fn published_rows(&self) -> u64 {
+    pub(super) async fn published_rows(&self) -> u64 {
         let head = self.context.lake.head(&self.context.definition.table).await.unwrap();
         head.map_or(0, |h| h.rows())
     }

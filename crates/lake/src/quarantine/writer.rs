@@ -1,8 +1,8 @@
-//! Rows that were refused: redacted, with the rules that refused them and their place in the source.
+//! Writing refused rows: redacted, with the rules that refused them and their place in the source.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, ListArray, RecordBatch, StringArray, UInt64Array, new_null_array};
+use arrow::array::{ArrayRef, BooleanArray, ListArray, RecordBatch, StringArray, UInt64Array, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use lakegate_contract::{Contract, Error, Result};
@@ -10,9 +10,11 @@ use lakegate_redaction::CleanBatch;
 use object_store::path::Path;
 use parquet::arrow::AsyncArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use tokio::sync::Mutex;
 
+use super::{LABEL, QuarantineLabel, place_fields, relative_path};
 use crate::writer::{Writer, sink_at};
 use crate::{Lake, RunId, failure};
 
@@ -54,6 +56,7 @@ pub struct QuarantineWriter {
     lake: Lake,
     relative: String,
     schema: SchemaRef,
+    label: QuarantineLabel,
     open: Mutex<Open>,
 }
 
@@ -65,23 +68,15 @@ struct Open {
 }
 
 impl Lake {
-    /// The quarantine of a run: `quarantine/<table>/run=<ulid>/part-00000.parquet`.
-    pub fn quarantine(&self, contract: &Contract, run: RunId) -> QuarantineWriter {
+    /// The quarantine of a run; `label` is what its file will say of itself.
+    pub fn quarantine(&self, contract: &Contract, run: RunId, label: QuarantineLabel) -> QuarantineWriter {
         let published = contract.published_schema();
-        let rules = DataType::List(Arc::new(Field::new("element", DataType::Utf8, true)));
-        let places = [
-            Field::new("_rules", rules, true),
-            Field::new("_object", DataType::Utf8, false),
-            Field::new("_part", DataType::Utf8, true),
-            Field::new("_unit", DataType::Utf8, false),
-            Field::new("_start", DataType::Int64, false),
-            Field::new("_end", DataType::Int64, false),
-        ];
-        let fields: Vec<Field> = published.fields().iter().map(|f| f.as_ref().clone()).chain(places).collect();
+        let fields: Vec<Field> = published.fields().iter().map(|f| f.as_ref().clone()).chain(place_fields()).collect();
         QuarantineWriter {
             lake: self.clone(),
-            relative: format!("quarantine/{}/run={run}/part-00000.parquet", contract.table()),
+            relative: relative_path(contract.table(), run),
             schema: Arc::new(Schema::new(fields)),
+            label,
             open: Mutex::default(),
         }
     }
@@ -102,6 +97,7 @@ impl QuarantineWriter {
         columns.push(repeated(Some(origin.unit().as_str()), rows));
         columns.push(signed(origin.start())?);
         columns.push(signed(origin.end())?);
+        columns.push(Arc::new(BooleanArray::from(vec![false; rows])));
         let mut open = self.open.lock().await;
         self.append(&mut open, columns).await?;
         open.rows += rows as u64;
@@ -116,7 +112,7 @@ impl QuarantineWriter {
         if records.is_empty() {
             return Ok(());
         }
-        let published = self.schema.fields().len() - 6;
+        let published = self.schema.fields().len() - place_fields().len();
         let mut columns: Vec<ArrayRef> =
             self.schema.fields().iter().take(published).map(|f| new_null_array(f.data_type(), records.len())).collect();
         columns.push(Arc::new(one_each(records.iter().map(|r| r.reason))));
@@ -125,6 +121,7 @@ impl QuarantineWriter {
         columns.push(Arc::new(StringArray::from_iter_values(records.iter().map(|r| r.unit))));
         columns.push(signed(&UInt64Array::from_iter_values(records.iter().map(|r| r.start)))?);
         columns.push(signed(&UInt64Array::from_iter_values(records.iter().map(|r| r.end)))?);
+        columns.push(Arc::new(BooleanArray::from(vec![true; records.len()])));
         let mut open = self.open.lock().await;
         self.append(&mut open, columns).await?;
         open.rejected += records.len() as u64;
@@ -173,7 +170,12 @@ impl QuarantineWriter {
     fn create(&self) -> Result<(Path, Writer)> {
         let location = self.lake.key(&self.relative)?;
         let sink = sink_at(&self.lake, &location)?;
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let label =
+            serde_json::to_string(&self.label).map_err(|e| Error::bug("a label cannot be written").caused_by(e))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_key_value_metadata(Some(vec![KeyValue::new(LABEL.to_owned(), label)]))
+            .build();
         let writer = AsyncArrowWriter::try_new(sink, Arc::clone(&self.schema), Some(properties))
             .map_err(|e| failure::parquet(&e, location.to_string()))?;
         Ok((location, writer))
