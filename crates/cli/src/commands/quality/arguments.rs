@@ -15,6 +15,8 @@ use crate::arguments::key_value;
 Examples:
   lakegate quality --data orders.parquet --rules quality-rules/orders.dqdl
   lakegate quality --data orders.csv --rules orders.dqdl --ref users=users.csv --bad-rows bad.csv
+  lakegate quality --rules orders.dqdl --lint
+  lakegate quality fmt orders.dqdl
 
 Every rule is judged on all rows, as AWS Glue does. A rule that fails makes the exit code 3.
 A blank cell of a CSV file is NULL in a number, date or boolean column and the empty string in a text column."
@@ -23,6 +25,9 @@ pub struct QualityArguments {
     /// What else to do than to judge.
     #[command(subcommand)]
     pub action: Option<QualityAction>,
+    /// Warn about what in the rules is not what it seems, or is something else to Glue; needs no data
+    #[arg(long, requires = "rules", conflicts_with = "data")]
+    pub lint: bool,
     /// What to judge.
     #[command(flatten)]
     pub judge: Option<JudgeArguments>,
@@ -30,13 +35,32 @@ pub struct QualityArguments {
 
 /// What `lakegate quality` does besides judging.
 #[derive(Debug, Subcommand)]
-pub enum QualityAction {}
+pub enum QualityAction {
+    /// Write rulesets in canonical form: one rule a line, in the order and with the parentheses of AWS's grammar
+    Fmt(FmtArguments),
+}
+
+/// `lakegate quality fmt`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate quality fmt quality-rules              every .dqdl file of the folder, in place
+  lakegate quality fmt --check quality-rules      in CI: the exit code is 2 when a file would change
+  lakegate quality fmt - < orders.dqdl            from standard input to standard output")]
+pub struct FmtArguments {
+    /// Rulesets, or folders of .dqdl files; `-` reads standard input and writes standard output
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Write nothing, name the files that would change; the exit code is 2 when there is one
+    #[arg(long)]
+    pub check: bool,
+}
 
 /// What is judged, and by which rules.
 #[derive(Debug, Args)]
 pub struct JudgeArguments {
     /// A Parquet, CSV or JSON-lines file, or a folder of such files
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", required_unless_present = "lint", default_value = "", hide_default_value = true)]
     pub data: PathBuf,
     /// The ruleset
     #[arg(long, value_name = "FILE")]

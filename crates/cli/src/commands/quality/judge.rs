@@ -66,7 +66,7 @@ fn refuse_overwriting(arguments: &JudgeArguments) -> Result<()> {
     Ok(())
 }
 
-fn load_rules(path: &Path) -> Result<Ruleset> {
+pub fn load_rules(path: &Path) -> Result<Ruleset> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::usage(format!("the ruleset cannot be read: {}", e.kind())).at(&name))?;

@@ -1,10 +1,13 @@
 //! `lakegate quality`: DQDL over any data, without a project.
 
 mod arguments;
+mod fmt;
 mod judge;
+mod lint;
 
 use std::process::ExitCode;
 
+use arguments::QualityAction;
 use lakegate_contract::{Error, Result};
 
 pub use arguments::QualityArguments;
@@ -12,7 +15,8 @@ pub use arguments::QualityArguments;
 /// Does what the arguments ask for.
 pub async fn run(arguments: &QualityArguments, as_json: bool) -> Result<ExitCode> {
     match (&arguments.action, &arguments.judge) {
-        (Some(action), _) => match *action {},
+        (Some(QualityAction::Fmt(fmt)), _) => fmt::run(fmt, as_json),
+        (None, Some(judge)) if arguments.lint => lint::run(&judge.rules, as_json),
         (None, Some(judge)) => judge::run(judge, as_json).await,
         (None, None) => Err(Error::usage("nothing is named to judge").expected("--data PATH --rules FILE")),
     }
