@@ -42,7 +42,10 @@ fn a_rule_that_fails_gives_exit_code_3_and_its_metric() {
     let bad = std::fs::read_to_string(folder.path().join("bad.csv")).unwrap();
     let lines: Vec<&str> = bad.lines().collect();
     assert_eq!(lines.len(), 2, "{bad}");
-    assert!(lines[0].ends_with(",DataQualityRulesPass,DataQualityRulesFail,DataQualityRulesSkip,DataQualityEvaluationResult"));
+    assert!(
+        lines[0]
+            .ends_with(",DataQualityRulesPass,DataQualityRulesFail,DataQualityRulesSkip,DataQualityEvaluationResult")
+    );
     assert!(lines[1].starts_with("2,2,lost,"), "{bad}");
 }
 

@@ -87,7 +87,10 @@ fn refused_rows_are_listed_and_shown() {
     assert_shown!(both(&show), @"");
     let csv = lakegate(folder.path(), &["quarantine", "show", "events", "--rule", "EVENT", "--format", "csv"]);
     assert_shown!(both(&csv.expect_code(0)), @"");
-    let json = lakegate(folder.path(), &["quarantine", "show", "events", "--limit", "1", "--rule", "event", "--format", "json"]);
+    let json = lakegate(
+        folder.path(),
+        &["quarantine", "show", "events", "--limit", "1", "--rule", "event", "--format", "json"],
+    );
     assert_shown!(json.expect_code(0).stdout, @"");
     let envelope = lakegate(folder.path(), &["quarantine", "show", "events", "--json"]).expect_code(0).json();
     assert_eq!((&envelope["row_count"], envelope["rows"].as_array().unwrap().len()), (&4.into(), 4));
@@ -169,7 +172,8 @@ fn a_column_that_is_dropped_by_now_is_neither_shown_nor_published() {
     let replay = lakegate(folder.path(), &["-vvv", "quarantine", "replay", "events"]).expect_code(0);
     assert!(!format!("{}{}{}", refused.stderr, replay.stdout, replay.stderr).contains("zqxcanary7f3a"));
     assert_eq!(count(folder.path(), "events"), 3);
-    let published = lakegate(folder.path(), &["query", "SELECT event_id FROM events WHERE ip IS NOT NULL", "--format", "csv"]);
+    let published =
+        lakegate(folder.path(), &["query", "SELECT event_id FROM events WHERE ip IS NOT NULL", "--format", "csv"]);
     assert_eq!(published.expect_code(0).stdout, "event_id\ne1\n");
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ast::{Leaf, Node};
-use crate::condition::{Comparison, Condition, DateOperand, NumberOperand, TextOperand};
+use crate::condition::{Comparison, Condition, DateOperand, NumberCondition, NumberOperand, TextOperand};
 use crate::parser::looks_dated;
 
 pub(crate) fn node(node: &Node) -> String {
@@ -29,7 +29,7 @@ pub(crate) fn leaf_text(leaf: &Leaf) -> String {
         let _ = write!(out, " where \"{filter}\"");
     }
     if let Some(threshold) = &leaf.threshold {
-        let _ = write!(out, " with threshold {}", comparison(&threshold.comparison, number_text));
+        let _ = write!(out, " with threshold {}", number_condition(threshold));
     }
     tags(&mut out, &leaf.tags);
     out
@@ -55,9 +55,13 @@ fn tags(out: &mut String, tags: &BTreeMap<String, String>) {
     }
 }
 
-fn condition_text(condition: &Condition) -> String {
+pub(crate) fn number_condition(number: &NumberCondition) -> String {
+    comparison(&number.comparison, number_text)
+}
+
+pub(crate) fn condition_text(condition: &Condition) -> String {
     match condition {
-        Condition::Number(number) => comparison(&number.comparison, number_text),
+        Condition::Number(number) => number_condition(number),
         Condition::Text(text) => comparison_in_list(text),
         Condition::Matches(pattern, negated) => format!("{}matches \"{pattern}\"", if *negated { "not " } else { "" }),
         Condition::Date(date) => comparison(date, date_text),

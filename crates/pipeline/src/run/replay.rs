@@ -279,7 +279,7 @@ impl Attempt<'_> {
         let began = Instant::now();
         self.phase(Phase::Audit);
         let cancellation = self.options.cancellation.clone();
-        let audited = cancellation.or(self.audit(&staged)).await;
+        let audited = cancellation.or(self.audit(&staged, None)).await;
         self.record.timings.audit = milliseconds(began);
         audited?;
         cancellation.check()?;

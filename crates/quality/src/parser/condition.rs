@@ -50,7 +50,8 @@ impl Cursor<'_> {
         let comparison = if self.take("between") {
             let low = self.operand(takes)?;
             if !self.take_keyword("and") {
-                return Err(self.unexpected("`and`: between A and B, both ends excluded"));
+                let error = self.unexpected("`and`: between A and B, both ends excluded");
+                return Err(self.in_parentheses(error));
             }
             Comparison::Between(low, self.operand(takes)?, negated)
         } else if self.take("in") {

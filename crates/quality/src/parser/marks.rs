@@ -26,8 +26,8 @@ pub(crate) enum Part {
     Where,
     Labels,
     With,
-    /// An operation on numbers, without parentheses round it.
-    Binary,
+    /// An operation on numbers, without parentheses round it, and the token that is its operator.
+    Binary(usize),
     /// `-` before anything but a number.
     Negated,
 }

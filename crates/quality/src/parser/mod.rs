@@ -174,7 +174,19 @@ impl<'a> Cursor<'a> {
     /// Nothing that follows a rule stands here.
     fn unexpected_after_rule(&self, closing: &str) -> Error {
         let error = self.unexpected(&format!("{closing}, `and`, `or`, a condition, `where`, `labels` or `with`"));
-        if self.peek().kind == Kind::Word && error.advice().is_none() { self.hint(error, &KEYWORDS) } else { error }
+        if self.peek().kind == Kind::Word && error.advice().is_none() {
+            return self.hint(error, &KEYWORDS);
+        }
+        self.in_parentheses(error)
+    }
+
+    /// Says so when an offset of `now()` has no parentheses.
+    fn in_parentheses(&self, error: Error) -> Error {
+        let behind_now = self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).is_some_and(|t| t.kind == Kind::Now);
+        if behind_now && (self.is("-") || self.is("+")) {
+            return error.help("put it in parentheses, such as `(now() - 3 days)`");
+        }
+        error
     }
 
     /// Adds "did you mean" when the token at hand resembles one of `valid`, also in other letters' case.

@@ -25,9 +25,10 @@ impl Cursor<'_> {
             if operators > MAX_OPERATORS {
                 return Err(self.error_at(token.start, format!("there are more than {MAX_OPERATORS} operators")));
             }
+            let operator_at = self.at;
             self.next();
             let right = self.atom()?;
-            self.mark(Part::Binary, from);
+            self.mark(Part::Binary(operator_at), from);
             left = self.combined(operator, left, right, start)?;
         }
     }

@@ -56,8 +56,10 @@ impl Cursor<'_> {
         if !self.take(")") {
             return Err(self.unexpected_after_rule("`)`"));
         }
+        let behind = self.at;
         if self.take("labels") {
             labels.extend(self.labels()?);
+            self.mark(Part::Labels, behind);
         }
         self.mark(Part::Group, from);
         Ok((node, labels))
@@ -192,6 +194,9 @@ impl Cursor<'_> {
             Some(_) => self.error_at(start, format!("the condition of `{}` does not fit it", leaf.name())),
             None => self.error_at(leaf.start, format!("`{}` has no condition", leaf.name())),
         };
+        let quoted_number = matches!(takes, Takes::Number | Takes::NumberOrNothing)
+            && matches!(leaf.condition, Some(Condition::Text(_)));
+        let error = if quoted_number { error.help("write numbers without quotes") } else { error };
         Err(error.expected(match takes {
             Takes::Nothing => "no condition",
             Takes::Number => "a condition over numbers, such as `> 0.9`",

@@ -18,6 +18,8 @@ Examples:
   lakegate quality --data orders.parquet --rules quality-rules/orders.dqdl
   lakegate quality --data orders.csv --rules orders.dqdl --ref users=users.csv --bad-rows bad.csv
   lakegate quality --data s3://lake/tables/orders --rules orders.dqdl --format junit -o quality.xml
+  lakegate quality --rules orders.dqdl --lint
+  lakegate quality fmt orders.dqdl
 
 Every rule is judged on all rows, as AWS Glue does. A rule that fails makes the exit code 3, unless its label
 `gate` says `warn`.
@@ -27,6 +29,9 @@ pub struct QualityArguments {
     /// What else to do than to judge.
     #[command(subcommand)]
     pub action: Option<QualityAction>,
+    /// Warn about what in the rules is not what it seems, or is something else to Glue; needs no data
+    #[arg(long, requires = "rules", conflicts_with = "data")]
+    pub lint: bool,
     /// What to judge.
     #[command(flatten)]
     pub judge: Option<JudgeArguments>,
@@ -34,14 +39,33 @@ pub struct QualityArguments {
 
 /// What `lakegate quality` does besides judging.
 #[derive(Debug, Subcommand)]
-pub enum QualityAction {}
+pub enum QualityAction {
+    /// Write rulesets in canonical form: one rule a line, in the order and with the parentheses of AWS's grammar
+    Fmt(FmtArguments),
+}
+
+/// `lakegate quality fmt`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lakegate quality fmt quality-rules              every .dqdl file of the folder, in place
+  lakegate quality fmt --check quality-rules      in CI: the exit code is 2 when a file would change
+  lakegate quality fmt - < orders.dqdl            from standard input to standard output")]
+pub struct FmtArguments {
+    /// Rulesets, or folders of .dqdl files; `-` reads standard input and writes standard output
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Write nothing, name the files that would change; the exit code is 2 when there is one
+    #[arg(long)]
+    pub check: bool,
+}
 
 /// What is judged, and by which rules.
 #[derive(Debug, Clone, Args)]
 pub struct JudgeArguments {
     /// A Parquet, CSV or JSON-lines file, a folder or a quoted pattern of such files, or a Delta table (also TABLE@VERSION); a
     /// path, or s3://bucket/...
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", required_unless_present = "lint", default_value = "", hide_default_value = true)]
     pub data: String,
     /// The ruleset
     #[arg(long, value_name = "FILE")]

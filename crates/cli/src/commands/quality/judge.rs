@@ -166,7 +166,7 @@ fn resolved(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| Some(folder.canonicalize().ok()?.join(path.file_name()?)))
 }
 
-fn load_rules(path: &Path) -> Result<Ruleset> {
+pub fn load_rules(path: &Path) -> Result<Ruleset> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::usage(format!("the ruleset cannot be read: {}", e.kind())).at(&name))?;

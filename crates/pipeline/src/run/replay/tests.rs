@@ -130,7 +130,11 @@ async fn what_passes_today_is_published_once_and_the_rest_stays() {
     );
     for selection in [ReplaySelection::Run(first), ReplaySelection::Newest, ReplaySelection::All] {
         let second = fixture.replay(selection).await;
-        assert_eq!((second.report.record.outcome, second.report.record.exit_code), (Outcome::Unchanged, 0), "{second:?}");
+        assert_eq!(
+            (second.report.record.outcome, second.report.record.exit_code),
+            (Outcome::Unchanged, 0),
+            "{second:?}"
+        );
     }
     assert_eq!(fixture.values(IDS).await, ["1", "2", "3"]);
     assert_eq!(fixture.quarantined().await.len(), 2, "a replay that publishes nothing left a quarantine");
@@ -236,7 +240,8 @@ async fn rows_are_not_redacted_a_second_time() {
         ring
     };
     let source = || MemorySource::new("one", vec![batch(&[(Some(1), "paid"), (Some(2), "paid"), (Some(3), "paid")])]);
-    let mut fixture = fixture(LoadMode::Append, lenient(), "Rules = [ ColumnValues \"id\" < 3 ]").with_contract(&treated("a"));
+    let mut fixture =
+        fixture(LoadMode::Append, lenient(), "Rules = [ ColumnValues \"id\" < 3 ]").with_contract(&treated("a"));
     fixture.context.keys = keys("k");
     assert_eq!(fixture.run(source()).await.record.rows_quarantined, 1);
     let mut fixture = fixture.with_rules("Rules = [ ColumnValues \"id\" < 9 ]");
@@ -254,7 +259,8 @@ async fn rows_are_not_redacted_a_second_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_that_came_or_went_are_null_or_left_out() {
     let (fixture, _) = loaded(LoadMode::Append, STRICT).await;
-    let required = CONTRACT.replace("columns = [", "columns = [ { name = \"note\", type = \"string\", nullable = false },");
+    let required =
+        CONTRACT.replace("columns = [", "columns = [ { name = \"note\", type = \"string\", nullable = false },");
     let fixture = fixture.with_rules(CORRECTED).with_contract(&required);
     assert!(refusal(&fixture.replay(ReplaySelection::All).await).contains("`note` is required"));
     let changed = CONTRACT.replace("columns = [", "columns = [ { name = \"note\", type = \"string\" },");
