@@ -14,5 +14,6 @@ mod deploy;
 mod examples;
 mod leak;
 mod quality;
+mod quality_files;
 mod support;
 mod workflow;

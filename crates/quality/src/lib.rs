@@ -27,9 +27,11 @@ mod moments;
 mod outcome;
 mod parser;
 mod print;
+mod profile;
 mod queries;
 mod row;
 mod rule_type;
+mod suggest;
 
 pub use ast::{Rule, Ruleset};
 pub use check::{check, check_with_references};
@@ -38,6 +40,7 @@ pub use files::{DigestAlgorithm, FileFacts, FileListing};
 pub use outcome::{RuleOutcome, RuleResult};
 pub use parser::parse;
 pub use row::{RowRules, RowVerdict};
+pub use suggest::{Sensitive, SuggestOptions, Suggested, suggest};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,8 @@ use lakegate_pipeline::patterns::bucket_of;
 use lakegate_pipeline::rows::RowsBuilder;
 use lakegate_pipeline::source::items_of;
 use lakegate_pipeline::{
-    Bookmark, InputObject, ItemStream, PinnedFile, Plan, Scope, Source, SourceEnvironment, SourceItem, Split, StoredFiles,
+    Bookmark, InputObject, ItemStream, PinnedFile, Plan, Scope, Source, SourceEnvironment, SourceItem, Split,
+    StoredFiles,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::channel;
