@@ -14,6 +14,7 @@ mod deploy;
 mod examples;
 mod leak;
 mod quality;
+mod quality_files;
 mod quality_inputs;
 mod quarantine;
 mod support;

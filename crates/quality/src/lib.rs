@@ -43,6 +43,7 @@ mod parser;
 mod pass;
 mod pattern;
 mod print;
+mod profile;
 mod queries;
 mod row;
 mod row_outcome;
@@ -50,6 +51,7 @@ mod row_wise;
 mod rule_type;
 mod shape;
 mod spark_time;
+mod suggest;
 
 pub use ast::{Analyzer, Rule, Ruleset};
 pub use check::{check, check_with_references};
@@ -63,6 +65,7 @@ pub use outcome::{AnalyzerOutcome, Evaluation, RuleOutcome, RuleResult};
 pub use parser::parse;
 pub use row::{RowRules, RowVerdict};
 pub use row_outcome::{EVALUATION_RESULT, JudgedRows, RULES_FAIL, RULES_PASS, RULES_SKIP, RowOutcomes};
+pub use suggest::{Sensitive, SuggestOptions, Suggested, suggest};
 
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,11 @@ pub(crate) fn likeness(detector: Detector, text: &str) -> Likeness {
         .unwrap_or(Likeness::None)
 }
 
+/// The sensitive kind of value that a text holds in every respect, if one.
+pub fn looks_like(text: &str) -> Option<Detector> {
+    Detector::ALL.into_iter().find(|detector| likeness(*detector, text) == Likeness::Value)
+}
+
 /// A look at the bytes that spares most values the pattern.
 fn could_hold(detector: Detector, text: &str) -> bool {
     match detector {

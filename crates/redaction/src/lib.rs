@@ -19,6 +19,7 @@ mod secret;
 pub const VERSION: u32 = 1;
 
 pub use batch::{CleanBatch, RawBatch};
+pub use detector::looks_like;
 pub use guard::{Finding, Guard};
 pub use key_ring::KeyRing;
 pub use origin::{Origin, OriginUnit};

@@ -4,6 +4,7 @@ mod bucket;
 mod catalog;
 mod crash;
 mod faults;
+mod files;
 mod glue;
 mod inputs;
 mod lambda;

@@ -20,6 +20,7 @@ Examples:
   lakegate quality --data s3://lake/tables/orders --rules orders.dqdl --format junit -o quality.xml
   lakegate quality --rules orders.dqdl --lint
   lakegate quality fmt orders.dqdl
+  lakegate quality suggest --data orders.parquet --ref users=users.csv -o quality-rules/orders.dqdl
 
 Every rule is judged on all rows, as AWS Glue does. A rule that fails makes the exit code 3, unless its label
 `gate` says `warn`.
@@ -42,6 +43,8 @@ pub struct QualityArguments {
 pub enum QualityAction {
     /// Write rulesets in canonical form: one rule a line, in the order and with the parentheses of AWS's grammar
     Fmt(FmtArguments),
+    /// Write a first ruleset for a dataset: rules that it keeps, each with the reason why
+    Suggest(SuggestArguments),
 }
 
 /// `lakegate quality fmt`
@@ -58,6 +61,26 @@ pub struct FmtArguments {
     /// Write nothing, name the files that would change; the exit code is 2 when there is one
     #[arg(long)]
     pub check: bool,
+}
+
+/// What is profiled, and where the ruleset goes.
+#[derive(Debug, Args)]
+pub struct SuggestArguments {
+    /// What `--data` of judging takes: files, folders, patterns, Delta tables, here or on S3
+    #[arg(long, value_name = "PATH")]
+    pub data: String,
+    /// Another dataset that columns may refer to, under the alias that rules are to use
+    #[arg(long = "ref", value_name = "NAME=PATH", value_parser = key_value)]
+    pub references: Vec<(String, String)>,
+    /// The dataset's name for the heading [default: that of the file]
+    #[arg(long, value_name = "NAME")]
+    pub table_name: Option<String>,
+    /// Keep to so much working memory, such as 512MB, and spill to disk beyond it
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub memory_limit: Option<usize>,
+    /// Write to this new file instead of the terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// What is judged, and by which rules.

@@ -89,7 +89,7 @@ impl RowsOutput {
     /// When it cannot be written.
     pub fn finish(self) -> Result<()> {
         match self {
-            RowsOutput::Csv(csv) => csv.finish(),
+            RowsOutput::Csv(csv) => csv.finish().map(drop),
             RowsOutput::Parquet(writer) => writer.close().map(drop).map_err(|_| unwritten()),
             RowsOutput::Json { mut out, begun } => {
                 let end = if begun { "\n]\n" } else { "]\n" };
