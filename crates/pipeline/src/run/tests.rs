@@ -24,7 +24,8 @@ columns = [
   { name = "status", type = "string" },
   { name = "email", type = "string", treatment = "drop" },
 ]"#;
-pub(super) const RULES: &str = "Rules = [ ColumnValues \"status\" in [\"paid\", \"lost\"], RowCount > 1, IsPrimaryKey \"id\" ]";
+pub(super) const RULES: &str =
+    "Rules = [ ColumnValues \"status\" in [\"paid\", \"lost\"], RowCount > 1, IsPrimaryKey \"id\" ]";
 
 pub(super) struct Fixture {
     _folder: tempfile::TempDir,

@@ -22,7 +22,7 @@ use object_store::{
 
 use super::super::run_job;
 use super::super::tests::{CONTRACT, Fixture, batch, fixture, good, lenient};
-use super::{Replay, ReplaySelection, replay_quarantine};
+use super::{Replay, ReplayOptions, ReplaySelection, replay_quarantine};
 use crate::memory::MemorySource;
 use crate::quarantine::{QuarantineFilter, QuarantineState, QuarantinedRun, quarantined_runs};
 use crate::{LoadMode, Outcome, Rejected};
@@ -70,7 +70,11 @@ impl Fixture {
     }
 
     async fn replay(&self, selection: ReplaySelection) -> Replay {
-        replay_quarantine(&self.context, selection, false, &self.options).await
+        self.replay_how(ReplayOptions { selection, rehearse: false, rules_warn: false }).await
+    }
+
+    async fn replay_how(&self, how: ReplayOptions) -> Replay {
+        replay_quarantine(&self.context, how, &self.options).await
     }
 
     async fn quarantined(&self) -> Vec<QuarantinedRun> {
@@ -130,7 +134,11 @@ async fn what_passes_today_is_published_once_and_the_rest_stays() {
     );
     for selection in [ReplaySelection::Run(first), ReplaySelection::Newest, ReplaySelection::All] {
         let second = fixture.replay(selection).await;
-        assert_eq!((second.report.record.outcome, second.report.record.exit_code), (Outcome::Unchanged, 0), "{second:?}");
+        assert_eq!(
+            (second.report.record.outcome, second.report.record.exit_code),
+            (Outcome::Unchanged, 0),
+            "{second:?}"
+        );
     }
     assert_eq!(fixture.values(IDS).await, ["1", "2", "3"]);
     assert_eq!(fixture.quarantined().await.len(), 2, "a replay that publishes nothing left a quarantine");
@@ -199,6 +207,20 @@ async fn a_closed_gate_changes_nothing() {
     let runs = fixture.quarantined().await;
     assert_eq!(runs.iter().map(|run| (run.run, run.state)).collect::<Vec<_>>(), [(first, QuarantineState::Waiting)]);
     assert_eq!(fixture.published_rows().await, 1);
+    let warned = ReplayOptions { selection: ReplaySelection::Newest, rehearse: false, rules_warn: true };
+    let replay = fixture.replay_how(warned).await;
+    assert_eq!(replay.report.record.outcome, Outcome::Published, "{replay:?}");
+    assert!(replay.report.notices.iter().any(|notice| notice.contains("RowCount > 100")), "{replay:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_over_keys_close_the_gate_of_every_replay() {
+    let (fixture, _) = loaded(LoadMode::Append, STRICT).await;
+    let twice = batch(&[(Some(2), "lost"), (Some(9), "paid")]);
+    fixture.run(MemorySource::new("one", vec![good(1, 1), twice])).await;
+    let fixture = fixture.with_rules(CORRECTED);
+    let warned = ReplayOptions { selection: ReplaySelection::All, rehearse: false, rules_warn: true };
+    assert!(refusal(&fixture.replay_how(warned).await).contains("IsPrimaryKey"));
 }
 
 fn files_below(folder: &std::path::Path) -> Vec<String> {
@@ -216,7 +238,8 @@ async fn a_rehearsal_says_what_would_be_and_leaves_nothing() {
     let (fixture, _) = loaded(LoadMode::Append, STRICT).await;
     let fixture = fixture.with_rules(CORRECTED);
     let before = files_below(fixture.context.lake.folder().unwrap());
-    let replay = replay_quarantine(&fixture.context, ReplaySelection::All, true, &fixture.options).await;
+    let replay =
+        fixture.replay_how(ReplayOptions { selection: ReplaySelection::All, rehearse: true, rules_warn: false }).await;
     assert_eq!((replay.report.record.rows_out, replay.refused()), (2, 2), "{replay:?}");
     assert_eq!(replay.report.record.published_version, None);
     assert_eq!(files_below(fixture.context.lake.folder().unwrap()), before);
@@ -236,7 +259,8 @@ async fn rows_are_not_redacted_a_second_time() {
         ring
     };
     let source = || MemorySource::new("one", vec![batch(&[(Some(1), "paid"), (Some(2), "paid"), (Some(3), "paid")])]);
-    let mut fixture = fixture(LoadMode::Append, lenient(), "Rules = [ ColumnValues \"id\" < 3 ]").with_contract(&treated("a"));
+    let mut fixture =
+        fixture(LoadMode::Append, lenient(), "Rules = [ ColumnValues \"id\" < 3 ]").with_contract(&treated("a"));
     fixture.context.keys = keys("k");
     assert_eq!(fixture.run(source()).await.record.rows_quarantined, 1);
     let mut fixture = fixture.with_rules("Rules = [ ColumnValues \"id\" < 9 ]");
@@ -254,7 +278,8 @@ async fn rows_are_not_redacted_a_second_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_that_came_or_went_are_null_or_left_out() {
     let (fixture, _) = loaded(LoadMode::Append, STRICT).await;
-    let required = CONTRACT.replace("columns = [", "columns = [ { name = \"note\", type = \"string\", nullable = false },");
+    let required =
+        CONTRACT.replace("columns = [", "columns = [ { name = \"note\", type = \"string\", nullable = false },");
     let fixture = fixture.with_rules(CORRECTED).with_contract(&required);
     assert!(refusal(&fixture.replay(ReplaySelection::All).await).contains("`note` is required"));
     let changed = CONTRACT.replace("columns = [", "columns = [ { name = \"note\", type = \"string\" },");
