@@ -6,9 +6,10 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lakegate_contract::{Error, Result, TableName};
 use lakegate_lake::Staged;
-use lakegate_quality::{DatasetRules, RuleOutcome, Ruleset, Scope};
+use lakegate_quality::{DatasetRules, Ruleset, Scope};
 
 use super::Attempt;
+use super::replay::closes;
 
 impl Attempt<'_> {
     /// Judges the dataset rules; closes the gate when one of them says so.
@@ -70,9 +71,4 @@ impl Attempt<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether a rule closes the gate; a replay may be told that only those over keys do.
-fn closes(outcome: &RuleOutcome, rules_warn: bool) -> bool {
-    outcome.closes_gate() && (!rules_warn || outcome.rule.starts_with("IsPrimaryKey"))
 }

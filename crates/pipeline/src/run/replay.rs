@@ -12,6 +12,7 @@ use arrow::compute::not;
 use futures::TryStreamExt as _;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_lake::{Fate, Head, Quarantine, QuarantineFile, QuarantinedRows, RunId, RunInfo, Staged, WriteMode};
+use lakegate_quality::RuleOutcome;
 use lakegate_redaction::{OriginUnit, Restorer};
 use tracing::Instrument as _;
 
@@ -343,6 +344,11 @@ impl Attempt<'_> {
 const FEW_ROWS: &str = "the rules over the dataset see the replayed rows alone; where these are no measure of the table, replay \
      them with --dataset-rules warn, by which only rules over keys close the gate; nothing was changed";
 const AFRESH: &str = "load the table afresh, with mode = \"replace\" for one run: that reads the rows anew";
+
+/// Whether a rule closes the gate. A replay may be told that only those over keys do.
+pub(super) fn closes(outcome: &RuleOutcome, rules_warn: bool) -> bool {
+    outcome.closes_gate() && (!rules_warn || outcome.rule.starts_with("IsPrimaryKey"))
+}
 
 impl Chosen {
     fn summary(&self) -> ReplayedRun {
