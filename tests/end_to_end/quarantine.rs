@@ -82,16 +82,48 @@ fn both(outcome: &Outcome) -> String {
 fn refused_rows_are_listed_and_shown() {
     let folder = loaded();
     let list = lakegate(folder.path(), &["quarantine", "list"]).expect_code(0);
-    assert_shown!(list.stdout, @"");
+    assert_shown!(list.stdout, @r##"
+    ┌───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────┐
+    │ table    run                          job      began (UTC)           rows   undecodable   outcome     rows are   refused by                                                                                                               │
+    ╞═══════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════╡
+    │ events   [RUN]   events   [TIME]      4             1   published   waiting    3 × ColumnValues "event" in ["view"]; 1 × undecodable: column ts: text that is no timestamp where timestamp was expected │
+    └───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+    4 rows of 1 run wait: `lakegate quarantine show events` shows them
+    "##);
     let show = lakegate(folder.path(), &["quarantine", "show", "events"]).expect_code(0);
-    assert_shown!(both(&show), @"");
+    assert_shown!(both(&show), @r##"
+    ┌───────────────────────────────┬────────────────────────────────────────────────────────────────────────────────┬──────────┬──────────────────────┬───────┐
+    │ place                         ┆ refused by                                                                     ┆ event_id ┆ ts                   ┆ event │
+    ╞═══════════════════════════════╪════════════════════════════════════════════════════════════════════════════════╪══════════╪══════════════════════╪═══════╡
+    │ data/1.json, bytes 99 to 200  ┆ ColumnValues "event" in ["view"]                                               ┆ e2       ┆ 2026-03-09T10:01:00Z ┆ hover │
+    │ data/1.json, bytes 201 to 285 ┆ ColumnValues "event" in ["view"]                                               ┆ e3       ┆ 2026-03-09T11:00:00Z ┆ hover │
+    │ data/1.json, bytes 286 to 369 ┆ ColumnValues "event" in ["view"]                                               ┆ e4       ┆ 2026-03-09T11:01:00Z ┆ zoom  │
+    │ data/1.json, bytes 370 to 443 ┆ undecodable: column ts: text that is no timestamp where timestamp was expected ┆          ┆                      ┆       │
+    └───────────────────────────────┴────────────────────────────────────────────────────────────────────────────────┴──────────┴──────────────────────┴───────┘
+    4 rows refused by run [RUN], 1 of them undecodable
+     3  ColumnValues "event" in ["view"]
+     1  undecodable: column ts: text that is no timestamp where timestamp was expected
+    ---
+    "##);
     let csv = lakegate(folder.path(), &["quarantine", "show", "events", "--rule", "EVENT", "--format", "csv"]);
-    assert_shown!(both(&csv.expect_code(0)), @"");
+    assert_shown!(both(&csv.expect_code(0)), @r##"
+    event_id,ts,event,note,_rules,_object,_part,_unit,_start,_end,_undecodable
+    e2,2026-03-09T10:01:00Z,hover,'=second,"ColumnValues ""event"" in [""view""]",data/1.json,,byte,99,200,false
+    e3,2026-03-09T11:00:00Z,hover,,"ColumnValues ""event"" in [""view""]",data/1.json,,byte,201,285,false
+    e4,2026-03-09T11:01:00Z,zoom,,"ColumnValues ""event"" in [""view""]",data/1.json,,byte,286,369,false
+    ---
+    3 rows refused by run [RUN]
+     3  ColumnValues "event" in ["view"]
+    "##);
     let json = lakegate(
         folder.path(),
         &["quarantine", "show", "events", "--limit", "1", "--rule", "event", "--format", "json"],
     );
-    assert_shown!(json.expect_code(0).stdout, @"");
+    assert_shown!(json.expect_code(0).stdout, @r##"
+    [
+     {"event_id": "e2", "ts": "2026-03-09T10:01:00Z", "event": "hover", "note": "=second", "_rules": ["ColumnValues \"event\" in [\"view\"]"], "_object": "data/1.json", "_part": null, "_unit": "byte", "_start": 99, "_end": 200, "_undecodable": false}
+    ]
+    "##);
     let envelope = lakegate(folder.path(), &["quarantine", "show", "events", "--json"]).expect_code(0).json();
     assert_eq!((&envelope["row_count"], envelope["rows"].as_array().unwrap().len()), (&4.into(), 4));
     assert_eq!(envelope["rules"][0]["rows"], 3);
@@ -102,13 +134,26 @@ fn a_replay_publishes_what_passes_once() {
     let folder = loaded();
     let first = run_that_is(folder.path(), "waiting");
     let none = lakegate(folder.path(), &["quarantine", "replay", "events"]).expect_code(0);
-    assert_shown!(both(&none), @"");
+    assert_shown!(both(&none), @r##"
+    events: 3 rows of run [RUN] judged again: 0 published, 3 still refused
+    refused by
+     3  ColumnValues "event" in ["view"]
+    ---
+    events: 1 record could not be decoded when read: the quarantine keeps where
+    events: no row passes today's rules: nothing was changed
+    "##);
     correct(folder.path());
     let rehearsal = lakegate(folder.path(), &["quarantine", "replay", "events", "--dry-run"]).expect_code(0);
     assert!(rehearsal.stdout.contains("2 would be published, 1 still refused"), "{}", rehearsal.stdout);
     assert_eq!(count(folder.path(), "events"), 1);
     let replay = lakegate(folder.path(), &["quarantine", "replay", "events"]).expect_code(0);
-    assert_shown!(both(&replay), @"");
+    assert_shown!(both(&replay), @r##"
+    events: 3 rows of run [RUN] judged again: 2 published as version 2, 1 still refused
+    refused by
+     1  ColumnValues "event" in ["view","hover"]
+    ---
+    events: 1 record could not be decoded when read: the quarantine keeps where
+    "##);
     assert_eq!(count(folder.path(), "events"), 3);
     let again = lakegate(folder.path(), &["quarantine", "replay", "events", "--run", &first]).expect_code(0);
     assert!(again.stderr.contains("was replayed before"), "{}", again.stderr);
@@ -116,7 +161,15 @@ fn a_replay_publishes_what_passes_once() {
     lakegate(folder.path(), &["run", "--force"]).expect_code(0);
     assert_eq!(count(folder.path(), "events"), 3);
     let list = lakegate(folder.path(), &["quarantine", "list", "events"]).expect_code(0);
-    assert_shown!(list.stdout, @"");
+    assert_shown!(list.stdout, @r##"
+    ┌───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────┐
+    │ table    run                          job      began (UTC)           rows   undecodable   outcome     rows are   refused by                                                                                                                       │
+    ╞═══════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════╡
+    │ events   [RUN]   events   [TIME]      2             1   published   waiting    1 × ColumnValues "event" in ["view","hover"]; 1 × undecodable: column ts: text that is no timestamp where timestamp was expected │
+    │ events   [RUN]   events   [TIME]      4             1   published   replayed   3 × ColumnValues "event" in ["view"]; 1 × undecodable: column ts: text that is no timestamp where timestamp was expected         │
+    └───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+    2 rows of 1 run wait: `lakegate quarantine show events` shows them
+    "##);
     let record = lakegate(folder.path(), &["runs", "events", "--json"]).expect_code(0).json();
     let replays: Vec<_> =
         record["runs"].as_array().unwrap().iter().filter(|r| r["replays"] == serde_json::json!([first])).collect();

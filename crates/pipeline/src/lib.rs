@@ -43,7 +43,7 @@ pub use project::{
 pub use record::{Outcome, RunRecord, Timings, Trigger};
 pub use resilience::Breakers;
 pub use run::{
-    JobContext, JobReport, Replay, ReplaySelection, ReplayedRun, RunOptions, replay_quarantine, run_job,
+    JobContext, JobReport, Replay, ReplayOptions, ReplaySelection, ReplayedRun, RunOptions, replay_quarantine, run_job,
     would_be_unchanged,
 };
 pub use source::{

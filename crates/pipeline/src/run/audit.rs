@@ -9,6 +9,7 @@ use lakegate_lake::Staged;
 use lakegate_quality::{DatasetRules, FileListing, History, Options, RuleResult, Ruleset, Scope};
 
 use super::Attempt;
+use super::replay::closes;
 use crate::StoredFiles;
 
 impl Attempt<'_> {
@@ -33,11 +34,12 @@ impl Attempt<'_> {
             self.register_references(ruleset, &session).await?;
             self.record.rules.extend(rules.evaluate(&session, &History::new()).await?.outcomes);
         }
-        for outcome in self.record.rules.iter().filter(|o| o.result != RuleResult::Pass && !o.closes_gate()) {
+        for outcome in self.record.rules.iter().filter(|o| o.result != RuleResult::Pass && !closes(o, self.rules_warn))
+        {
             self.notices.push(format!("rule on line {} does not hold (gate: warn): {}", outcome.line, outcome));
         }
         let closing: Vec<String> =
-            self.record.rules.iter().filter(|o| o.closes_gate()).map(ToString::to_string).collect();
+            self.record.rules.iter().filter(|o| closes(o, self.rules_warn)).map(ToString::to_string).collect();
         if closing.is_empty() {
             return Ok(());
         }

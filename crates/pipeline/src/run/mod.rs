@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 
 pub use fingerprint::would_be_unchanged;
 use fingerprint::{configuration_of, redaction_state, same_as_published};
-pub use replay::{Replay, ReplaySelection, ReplayedRun, replay_quarantine};
+pub use replay::{Replay, ReplayOptions, ReplaySelection, ReplayedRun, replay_quarantine};
 
 use crate::files::published_files;
 use crate::record::{peak_memory, principal, shortened};
@@ -125,6 +125,8 @@ struct Attempt<'a> {
     left_writing: bool,
     /// Whether nothing is to remain of the run, not even its record.
     rehearsed: bool,
+    /// Whether dataset rules only warn, but for those over keys.
+    rules_warn: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -142,6 +144,7 @@ impl<'a> Attempt<'a> {
             began: Instant::now(),
             left_writing: false,
             rehearsed: false,
+            rules_warn: false,
         }
     }
 

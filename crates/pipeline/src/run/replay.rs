@@ -12,6 +12,7 @@ use arrow::compute::not;
 use futures::TryStreamExt as _;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_lake::{Fate, Head, Quarantine, QuarantineFile, QuarantinedRows, RunId, RunInfo, Staged, WriteMode};
+use lakegate_quality::RuleOutcome;
 use lakegate_redaction::{OriginUnit, Restorer};
 use tracing::Instrument as _;
 
@@ -33,6 +34,17 @@ pub enum ReplaySelection {
     Run(RunId),
     /// All that wait.
     All,
+}
+
+/// How quarantines are judged again.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplayOptions {
+    /// Which.
+    pub selection: ReplaySelection,
+    /// All happens but the commit, and nothing remains of it.
+    pub rehearse: bool,
+    /// Dataset rules that do not hold are told and close nothing, but for those over keys: a few rows are no measure of a table.
+    pub rules_warn: bool,
 }
 
 /// A quarantine that was judged again.
@@ -82,20 +94,14 @@ struct Chosen {
     tally: Tally,
 }
 
-/// Judges quarantines of a job's table again, and publishes what passes. With `rehearse`, all of that happens but the commit, and
-/// nothing remains of it.
-pub async fn replay_quarantine(
-    context: &JobContext,
-    selection: ReplaySelection,
-    rehearse: bool,
-    options: &RunOptions,
-) -> Replay {
+/// Judges quarantines of a job's table again, and publishes what passes.
+pub async fn replay_quarantine(context: &JobContext, how: ReplayOptions, options: &RunOptions) -> Replay {
     let mut attempt = Attempt::new(context, options);
-    attempt.rehearsed = rehearse;
+    (attempt.rehearsed, attempt.rules_warn) = (how.rehearse, how.rules_warn);
     let span = tracing::error_span!("replay", job = %context.definition.name, run = %attempt.run);
     async {
         let (mut runs, mut waiting) = (Vec::new(), 0);
-        let result = attempt.replay(selection, &mut runs, &mut waiting).await;
+        let result = attempt.replay(how.selection, &mut runs, &mut waiting).await;
         Replay { report: attempt.finish(result).await, runs, waiting }
     }
     .instrument(span)
@@ -281,7 +287,7 @@ impl Attempt<'_> {
         let cancellation = self.options.cancellation.clone();
         let audited = cancellation.or(self.audit(&staged, None)).await;
         self.record.timings.audit = milliseconds(began);
-        audited?;
+        audited.map_err(|e| if e.class() == Class::GateClosed { e.help(FEW_ROWS) } else { e })?;
         cancellation.check()?;
         if self.rehearsed {
             return Ok(Outcome::Unchanged);
@@ -335,7 +341,14 @@ impl Attempt<'_> {
     }
 }
 
+const FEW_ROWS: &str = "the rules over the dataset see the replayed rows alone; where these are no measure of the table, replay \
+     them with --dataset-rules warn, by which only rules over keys close the gate; nothing was changed";
 const AFRESH: &str = "load the table afresh, with mode = \"replace\" for one run: that reads the rows anew";
+
+/// Whether a rule closes the gate. A replay may be told that only those over keys do.
+pub(super) fn closes(outcome: &RuleOutcome, rules_warn: bool) -> bool {
+    outcome.closes_gate() && (!rules_warn || outcome.rule.starts_with("IsPrimaryKey"))
+}
 
 impl Chosen {
     fn summary(&self) -> ReplayedRun {

@@ -141,6 +141,18 @@ pub struct ReplayArguments {
     /// Judge, stage and audit as the replay would, say what would be published, and leave nothing of it
     #[arg(long)]
     pub dry_run: bool,
+    /// What a rule over the dataset does that does not hold for the replayed rows: rules over keys close the gate in any case
+    #[arg(long, value_enum, default_value_t = DatasetRules::Close)]
+    pub dataset_rules: DatasetRules,
+}
+
+/// What rules over the dataset do in a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DatasetRules {
+    /// They close the gate, as in a load.
+    Close,
+    /// They are told.
+    Warn,
 }
 
 fn run_id(text: &str) -> Result<RunId, String> {

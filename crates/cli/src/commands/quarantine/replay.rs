@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use lakegate_contract::{Error, Result, TableName};
 use lakegate_pipeline::{
-    Cancellation, JobDefinition, Project, Replay, ReplaySelection, RunOptions, Trigger, replay_quarantine,
+    Cancellation, JobDefinition, Project, Replay, ReplayOptions, ReplaySelection, RunOptions, Trigger,
+    replay_quarantine,
 };
 use serde_json::json;
 
-use super::arguments::ReplayArguments;
+use super::arguments::{DatasetRules, ReplayArguments};
 use super::{counted, rule_lines};
 use crate::arguments::GlobalArguments;
 use crate::cloud::Services;
@@ -39,7 +40,12 @@ pub async fn run(arguments: &ReplayArguments, global: &GlobalArguments) -> Resul
         (None, true) => ReplaySelection::All,
         (None, false) => ReplaySelection::Newest,
     };
-    let mut replay = replay_quarantine(&context, selection, arguments.dry_run, &options).await;
+    let how = ReplayOptions {
+        selection,
+        rehearse: arguments.dry_run,
+        rules_warn: arguments.dataset_rules == DatasetRules::Warn,
+    };
+    let mut replay = replay_quarantine(&context, how, &options).await;
     let error = replay.report.error.take().map(relative);
     if global.json {
         print_json(&replay, error.as_ref(), arguments.dry_run)?;
@@ -86,7 +92,7 @@ fn print_json(replay: &Replay, error: Option<&Error>, dry_run: bool) -> Result<(
 
 fn tell(replay: &Replay, error: Option<&Error>, arguments: &ReplayArguments) -> Result<()> {
     let record = &replay.report.record;
-    if !replay.runs.is_empty() && record.rows_in > 0 {
+    if !replay.runs.is_empty() && record.rows_in > 0 && error.is_none() {
         output::print(&summary(replay, error, arguments))?;
     }
     if replay.refused() > 0 {
@@ -98,7 +104,7 @@ fn tell(replay: &Replay, error: Option<&Error>, arguments: &ReplayArguments) -> 
     if replay.undecodable() > 0 {
         let records = counted(replay.undecodable(), "record");
         output::warn(&format!(
-            "{}: {records} could not be decoded when read: their places stay in the quarantine",
+            "{}: {records} could not be decoded when read: the quarantine keeps where",
             arguments.table
         ));
     }

@@ -22,7 +22,7 @@ use object_store::{
 
 use super::super::run_job;
 use super::super::tests::{CONTRACT, Fixture, batch, fixture, good, lenient};
-use super::{Replay, ReplaySelection, replay_quarantine};
+use super::{Replay, ReplayOptions, ReplaySelection, replay_quarantine};
 use crate::memory::MemorySource;
 use crate::quarantine::{QuarantineFilter, QuarantineState, QuarantinedRun, quarantined_runs};
 use crate::{LoadMode, Outcome, Rejected};
@@ -70,7 +70,11 @@ impl Fixture {
     }
 
     async fn replay(&self, selection: ReplaySelection) -> Replay {
-        replay_quarantine(&self.context, selection, false, &self.options).await
+        self.replay_how(ReplayOptions { selection, rehearse: false, rules_warn: false }).await
+    }
+
+    async fn replay_how(&self, how: ReplayOptions) -> Replay {
+        replay_quarantine(&self.context, how, &self.options).await
     }
 
     async fn quarantined(&self) -> Vec<QuarantinedRun> {
@@ -203,6 +207,20 @@ async fn a_closed_gate_changes_nothing() {
     let runs = fixture.quarantined().await;
     assert_eq!(runs.iter().map(|run| (run.run, run.state)).collect::<Vec<_>>(), [(first, QuarantineState::Waiting)]);
     assert_eq!(fixture.published_rows().await, 1);
+    let warned = ReplayOptions { selection: ReplaySelection::Newest, rehearse: false, rules_warn: true };
+    let replay = fixture.replay_how(warned).await;
+    assert_eq!(replay.report.record.outcome, Outcome::Published, "{replay:?}");
+    assert!(replay.report.notices.iter().any(|notice| notice.contains("RowCount > 100")), "{replay:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_over_keys_close_the_gate_of_every_replay() {
+    let (fixture, _) = loaded(LoadMode::Append, STRICT).await;
+    let twice = batch(&[(Some(2), "lost"), (Some(9), "paid")]);
+    fixture.run(MemorySource::new("one", vec![good(1, 1), twice])).await;
+    let fixture = fixture.with_rules(CORRECTED);
+    let warned = ReplayOptions { selection: ReplaySelection::All, rehearse: false, rules_warn: true };
+    assert!(refusal(&fixture.replay_how(warned).await).contains("IsPrimaryKey"));
 }
 
 fn files_below(folder: &std::path::Path) -> Vec<String> {
@@ -220,7 +238,8 @@ async fn a_rehearsal_says_what_would_be_and_leaves_nothing() {
     let (fixture, _) = loaded(LoadMode::Append, STRICT).await;
     let fixture = fixture.with_rules(CORRECTED);
     let before = files_below(fixture.context.lake.folder().unwrap());
-    let replay = replay_quarantine(&fixture.context, ReplaySelection::All, true, &fixture.options).await;
+    let replay =
+        fixture.replay_how(ReplayOptions { selection: ReplaySelection::All, rehearse: true, rules_warn: false }).await;
     assert_eq!((replay.report.record.rows_out, replay.refused()), (2, 2), "{replay:?}");
     assert_eq!(replay.report.record.published_version, None);
     assert_eq!(files_below(fixture.context.lake.folder().unwrap()), before);
