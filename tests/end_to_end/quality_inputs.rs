@@ -1,11 +1,13 @@
 //! What `lakegate quality` reads and which rows it writes, beside readers and writers that are not ours.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::quality::folder_with;
-use crate::support::{Outcome, lakegate, python, repository, run_python};
+use crate::support::{Outcome, command, lakegate, python, repository, run_python};
 
 /// What holds of the rows that `tests/oracle/quality_files.py` writes, in whatever form they are read.
 pub const RULES: &str = "Rules = [ RowCount = 1000, ColumnCount = 5, IsPrimaryKey \"id\", Mean \"amount\" = 249.75,
@@ -78,7 +80,8 @@ fn rows_that_spark_has_deleted_and_columns_that_it_has_renamed_are_not_what_the_
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     oracle(&python, &["features", folder.path().to_str().unwrap()]);
-    let deleted = "Rules = [ RowCount = 996, Sum \"id\" = 498000, ColumnValues \"id\" not in [0, 1, 500, 999], IsUnique \"id\" ]";
+    let deleted =
+        "Rules = [ RowCount = 996, Sum \"id\" = 498000, ColumnValues \"id\" not in [0, 1, 500, 999], IsUnique \"id\" ]";
     for (table, rules) in [("deleted", deleted), ("renamed", "Rules = [ RowCount = 1000, Sum \"id\" = 499500 ]")] {
         std::fs::write(folder.path().join("rules.dqdl"), rules).unwrap();
         judged(folder.path(), table, &["--row-outcomes", "all.parquet"]).expect_code(0);
@@ -96,9 +99,10 @@ fn a_published_table_of_a_lake_is_one_of_them() {
 
 #[test]
 fn several_references_may_be_of_several_kinds() {
-    let Some((folder, _)) = rows("Rules = [ ReferentialIntegrity \"id\" \"a.id\" = 1.0, ReferentialIntegrity \"id\" \"b.id\" = 0.5,
-        CustomSql \"SELECT count(*) FROM primary JOIN c USING (day)\" = 200000 ]")
-    else {
+    let Some((folder, _)) = rows(
+        "Rules = [ ReferentialIntegrity \"id\" \"a.id\" = 1.0, ReferentialIntegrity \"id\" \"b.id\" = 0.5,
+        CustomSql \"SELECT count(*) FROM primary JOIN c USING (day)\" = 200000 ]",
+    ) else {
         return;
     };
     let more = ["--ref", "a=rows.csv.gz", "--ref", "b=table 표%41@0", "--ref", "c=days_csv"];
@@ -128,8 +132,11 @@ const ROW_RULES: &str = "Rules = [ RowCount = 1000, ColumnValues \"status\" = \"
 #[test]
 fn row_outcomes_are_those_of_glue_in_every_format() {
     let Some((folder, python)) = rows(ROW_RULES) else { return };
-    let [count, paid, amount] =
-        ["RowCount = 1000", "ColumnValues \"status\" = \"paid\"", "ColumnValues \"amount\" < 100 where \"status = 'lost'\""];
+    let [count, paid, amount] = [
+        "RowCount = 1000",
+        "ColumnValues \"status\" = \"paid\"",
+        "ColumnValues \"amount\" < 100 where \"status = 'lost'\"",
+    ];
     let key = |pass: &[&str], fail: &[&str], skip: &[&str], result: &str| {
         // As Python writes lists: with a blank behind each comma.
         let list = |rules: &[&str]| json!(rules).to_string().replace("\",\"", "\", \"");
@@ -181,9 +188,31 @@ fn keys_of_many_rows_fit_into_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("keys.parquet");
     oracle(&python, &["keys", data.to_str().unwrap(), "400000"]);
-    let rules = "Rules = [ IsPrimaryKey \"key\", ReferentialIntegrity \"key\" \"same.key\" = 1.0, Entropy \"key\" > 12.8 ]";
+    let rules =
+        "Rules = [ IsPrimaryKey \"key\", ReferentialIntegrity \"key\" \"same.key\" = 1.0, Entropy \"key\" > 12.8 ]";
     std::fs::write(folder.path().join("rules.dqdl"), rules).unwrap();
     judged(folder.path(), "keys.parquet", &["--ref", "same=keys.parquet", "--memory-limit", "24MB"]).expect_code(0);
     let outcome = judged(folder.path(), "keys.parquet", &["--memory-limit", "1MB"]).expect_code(2);
     assert!(outcome.stderr.contains("16MB"), "{}", outcome.stderr);
+}
+
+#[test]
+fn rows_that_are_interrupted_leave_no_file() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("keys.parquet");
+    oracle(&python, &["keys", data.to_str().unwrap(), "3000000"]);
+    std::fs::write(folder.path().join("rules.dqdl"), "Rules = [ ColumnLength \"key\" = 32 ]").unwrap();
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    let arguments = ["quality", "--data", "keys.parquet", "--rules", "rules.dqdl", "--row-outcomes", "all.csv"];
+    let child = command(folder.path(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while files() < 3 && began.elapsed() < Duration::from_secs(40) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    let outcome = Outcome::from(child.wait_with_output().unwrap()).expect_code(130);
+    assert!(outcome.stderr.contains("interrupted"), "{}", outcome.stderr);
+    assert_eq!(files(), 2);
 }

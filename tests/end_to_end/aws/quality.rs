@@ -50,7 +50,8 @@ fn the_same_rows_are_the_same_in_a_bucket() {
 
 #[test]
 fn references_and_data_may_be_in_different_places() {
-    let Some(bucket) = Bucket::new("Rules = [ ReferentialIntegrity \"id\" \"a.id\" = 0.5, ColumnValues \"id\" < 5 ]") else {
+    let Some(bucket) = Bucket::new("Rules = [ ReferentialIntegrity \"id\" \"a.id\" = 0.5, ColumnValues \"id\" < 5 ]")
+    else {
         return;
     };
     let reference = format!("a=s3://{}/data 데이터/table 표%41@0", bucket.cloud.bucket);
