@@ -81,12 +81,18 @@ fn a_table_on_a_pipe_has_whole_lines() {
 #[test]
 fn json_is_what_glue_gives() {
     let folder = folder_with(MIXED);
-    let json = judged(&folder, &["--json"]).expect_code(3).stdout;
+    let mut json = judged(&folder, &["--json"]).expect_code(3).json();
+    let rules = json.as_object_mut().unwrap().remove("RuleResults").unwrap();
+    let results = rules.as_array().unwrap().iter().map(|rule| format!("{}: {}", rule["Name"], rule["Result"]));
+    assert_eq!(
+        results.collect::<Vec<_>>(),
+        [r#""Rule_1": "PASS""#, r#""Rule_2": "FAIL""#, r#""Rule_3": "FAIL""#, r#""Rule_4": "ERROR""#]
+    );
     insta::with_settings!({ filters => vec![
         (r#""dqresult-[0-9a-z]{26}""#, r#""dqresult-…""#),
         (r#""\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00""#, r#""…""#),
     ] }, {
-        insta::assert_snapshot!(json, @r#"
+        insta::assert_snapshot!(format!("{json:#}"), @r#"
         {
           "AggregatedMetrics": {
             "TotalRulesFailed": 3,
@@ -97,77 +103,6 @@ fn json_is_what_glue_gives() {
           "CompletedOn": "…",
           "Observations": [],
           "ResultId": "dqresult-…",
-          "RuleResults": [
-            {
-              "Description": "RowCount = 3",
-              "EvaluatedMetrics": {
-                "Dataset.*.RowCount": 3.0
-              },
-              "EvaluatedRule": "RowCount = 3",
-              "Labels": {},
-              "Name": "Rule_1",
-              "Result": "PASS",
-              "RuleMetrics": {
-                "Dataset.*.RowCount": 3.0
-              },
-              "lakegate": {
-                "closes_gate": false,
-                "line": 2
-              }
-            },
-            {
-              "Description": "ColumnValues \"status\" in [\"paid\"]",
-              "EvaluatedMetrics": {
-                "Column.status.ColumnValues.Compliance": 0.6666666666666666
-              },
-              "EvaluatedRule": "ColumnValues \"status\" in [\"paid\"]",
-              "EvaluationMessage": "1 rows do not satisfy it",
-              "Labels": {},
-              "Name": "Rule_2",
-              "Result": "FAIL",
-              "RuleMetrics": {
-                "Column.status.ColumnValues.Compliance": 0.6666666666666666
-              },
-              "lakegate": {
-                "closes_gate": true,
-                "line": 3
-              }
-            },
-            {
-              "Description": "Mean \"amount\" > 100",
-              "EvaluatedMetrics": {
-                "Column.amount.Mean": 1.8666666666666665
-              },
-              "EvaluatedRule": "Mean \"amount\" > 100",
-              "EvaluationMessage": "it is 1.8666666666666665",
-              "Labels": {
-                "gate": "warn"
-              },
-              "Name": "Rule_3",
-              "Result": "FAIL",
-              "RuleMetrics": {
-                "Column.amount.Mean": 1.8666666666666665
-              },
-              "lakegate": {
-                "closes_gate": false,
-                "line": 4
-              }
-            },
-            {
-              "Description": "CustomSql \"SELECT order_id FROM primary\" = 1",
-              "EvaluatedMetrics": {},
-              "EvaluatedRule": "CustomSql \"SELECT order_id FROM primary\" = 1",
-              "EvaluationMessage": "the SQL gave 3 rows; expected one row with one number",
-              "Labels": {},
-              "Name": "Rule_4",
-              "Result": "ERROR",
-              "RuleMetrics": {},
-              "lakegate": {
-                "closes_gate": true,
-                "line": 5
-              }
-            }
-          ],
           "RulesetName": "rules",
           "Score": 0.25,
           "StartedOn": "…",

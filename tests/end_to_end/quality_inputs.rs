@@ -1,11 +1,13 @@
 //! What `lakegate quality` reads and which rows it writes, beside readers and writers that are not ours.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::quality::folder_with;
-use crate::support::{Outcome, lakegate, python, repository, run_python};
+use crate::support::{Outcome, command, lakegate, python, repository, run_python};
 
 /// What holds of the rows that `tests/oracle/quality_files.py` writes, in whatever form they are read.
 pub const RULES: &str = "Rules = [ RowCount = 1000, ColumnCount = 5, IsPrimaryKey \"id\", Mean \"amount\" = 249.75,
@@ -192,4 +194,25 @@ fn keys_of_many_rows_fit_into_little_memory() {
     judged(folder.path(), "keys.parquet", &["--ref", "same=keys.parquet", "--memory-limit", "24MB"]).expect_code(0);
     let outcome = judged(folder.path(), "keys.parquet", &["--memory-limit", "1MB"]).expect_code(2);
     assert!(outcome.stderr.contains("16MB"), "{}", outcome.stderr);
+}
+
+#[test]
+fn rows_that_are_interrupted_leave_no_file() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("keys.parquet");
+    oracle(&python, &["keys", data.to_str().unwrap(), "3000000"]);
+    std::fs::write(folder.path().join("rules.dqdl"), "Rules = [ ColumnLength \"key\" = 32 ]").unwrap();
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    let arguments = ["quality", "--data", "keys.parquet", "--rules", "rules.dqdl", "--row-outcomes", "all.csv"];
+    let child = command(folder.path(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while files() < 3 && began.elapsed() < Duration::from_secs(40) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    let outcome = Outcome::from(child.wait_with_output().unwrap()).expect_code(130);
+    assert!(outcome.stderr.contains("interrupted"), "{}", outcome.stderr);
+    assert_eq!(files(), 2);
 }

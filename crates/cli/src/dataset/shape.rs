@@ -101,7 +101,7 @@ pub fn merged(schemas: &[SchemaRef]) -> SchemaRef {
     let Some((first, others)) = schemas.split_first() else { return Arc::new(Schema::empty()) };
     let fields = first.fields().iter().enumerate().map(|(place, field)| {
         let types = others.iter().filter_map(|other| other.fields().get(place)).map(|other| other.data_type());
-        let common = types.fold(field.data_type().clone(), |a, b| common_type(a, b));
+        let common = types.fold(field.data_type().clone(), common_type);
         Field::new(field.name(), common, true)
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

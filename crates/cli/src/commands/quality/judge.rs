@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_pipeline::shown_duration;
 use lakegate_quality::{DatasetRules, History, Options, Ruleset, Scope, check, parse};
+use tokio::sync::oneshot;
 use ulid::Ulid;
 
 use super::arguments::{JudgeArguments, ResultFormat};
@@ -21,14 +23,14 @@ use crate::cloud::interrupted;
 use crate::dataset::Datasets;
 use crate::output;
 
+/// How long is waited for the thread that judges once it has been told to stop.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 /// Judges a dataset; the exit code is 3 when a rule keeps the gate closed.
 pub async fn run(arguments: &JudgeArguments, as_json: bool) -> Result<ExitCode> {
     let format = chosen(arguments, as_json)?;
     refuse_overwriting(arguments)?;
-    let judgement = tokio::select! {
-        judgement = in_time(arguments.clone()) => judgement?,
-        () = interrupted() => return Err(Error::new(Class::Interrupted, "interrupted before the data was judged")),
-    };
+    let judgement = in_time(arguments.clone()).await?;
     publish(&judgement, format, arguments.output.as_deref(), as_json)?;
     let closed = ExitCode::from(Class::GateClosed.exit_code());
     Ok(if judgement.opens_gate() { ExitCode::SUCCESS } else { closed })
@@ -54,13 +56,35 @@ fn chosen(arguments: &JudgeArguments, as_json: bool) -> Result<ResultFormat> {
 async fn in_time(arguments: JudgeArguments) -> Result<Judgement> {
     let limit = arguments.timeout;
     let runtime = tokio::runtime::Handle::current();
-    let thread = tokio::task::spawn_blocking(move || runtime.block_on(judge(arguments)));
-    let task = async { thread.await.map_err(|_| Error::bug("judging has stopped"))? };
-    let Some(limit) = limit else { return task.await };
-    tokio::time::timeout(limit, task).await.unwrap_or_else(|_| {
-        Err(Error::unavailable(format!("the data was not judged within {}", shown_duration(limit)))
-            .help("raise --timeout; nothing was written"))
-    })
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut thread = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! { judged = judge(arguments) => Some(judged), _ = stopped => None }
+        })
+    });
+    let why = tokio::select! {
+        judged = &mut thread => {
+            return judged.ok().flatten().unwrap_or_else(|| Err(Error::bug("judging has stopped")));
+        }
+        limit = passed(limit) => {
+            Error::unavailable(format!("the data was not judged within {}", shown_duration(limit)))
+                .help("raise --timeout; nothing was written")
+        }
+        () = interrupted() => Error::new(Class::Interrupted, "interrupted before the data was judged"),
+    };
+    // Files that were begun are removed on its way out.
+    drop(stop);
+    let _ = tokio::time::timeout(LAST_WORDS, thread).await;
+    Err(why)
+}
+
+/// Ends when the time is over, if there is a limit to it.
+async fn passed(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+    limit.unwrap_or_default()
 }
 
 async fn judge(arguments: JudgeArguments) -> Result<Judgement> {

@@ -59,8 +59,8 @@ pub struct RowFile {
 
 enum Rows {
     Parquet(Box<ArrowWriter<Target>>),
-    Csv(CsvOutput<Target>),
-    JsonLines(arrow::json::writer::Writer<Target, LineDelimited>),
+    Csv(Box<CsvOutput<Target>>),
+    JsonLines(Box<arrow::json::writer::Writer<Target, LineDelimited>>),
 }
 
 /// Where the bytes go: beside the file that they become, or straight into what cannot be replaced, such as a pipe.
@@ -105,9 +105,11 @@ impl RowFile {
             RowFormat::Csv => {
                 let mut csv = CsvOutput::new(target);
                 csv.header(&lists_as_text(schema))?;
-                Rows::Csv(csv)
+                Rows::Csv(Box::new(csv))
             }
-            RowFormat::JsonLines => Rows::JsonLines(WriterBuilder::new().with_explicit_nulls(true).build(target)),
+            RowFormat::JsonLines => {
+                Rows::JsonLines(Box::new(WriterBuilder::new().with_explicit_nulls(true).build(target)))
+            }
         };
         Ok(Self { path: path.to_path_buf(), rows })
     }
