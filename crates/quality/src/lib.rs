@@ -30,6 +30,7 @@ mod print;
 mod queries;
 mod row;
 mod rule_type;
+mod spark;
 
 pub use ast::{Rule, Ruleset};
 pub use check::{check, check_with_references};

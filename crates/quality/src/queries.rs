@@ -131,7 +131,7 @@ pub(crate) async fn entropy(leaf: &Leaf, context: &SessionContext) -> Result<Opt
     let mut frame = context.table("primary").await.map_err(unreadable)?;
     if let Some(text) = &leaf.filter {
         custom_sql::refuse_monsters(text)?;
-        let predicate = context.state().create_logical_expr(text, frame.schema()).map_err(unreadable)?;
+        let (predicate, _) = crate::spark::predicate(context, text, frame.schema())?;
         frame = frame.filter(predicate).map_err(unreadable)?;
     }
     let column = ident(leaf.column());
@@ -176,6 +176,9 @@ fn quoted(name: &str) -> String {
 
 /// A reader's message may quote what it could not read, a planner's does not.
 pub(crate) fn unreadable(error: DataFusionError) -> Error {
+    if let Some(own) = crate::spark::own_error(&error) {
+        return own;
+    }
     match error.find_root() {
         DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::SQL(..) => {
             Error::usage("the rule cannot be planned").caused_by(error.strip_backtrace())

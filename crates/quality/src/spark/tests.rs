@@ -1,0 +1,206 @@
+//! Spark's answers, recorded by `tests/oracle/spark_expressions.py`, replayed.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Float64Type};
+use datafusion::common::DFSchema;
+use datafusion::prelude::SessionContext;
+use serde_json::{Map, Value, json};
+
+use super::{cast, moment, plan, predicate};
+
+#[derive(serde::Deserialize)]
+struct Case {
+    e: String,
+    v: Vec<Value>,
+}
+
+fn recorded() -> (RecordBatch, Vec<Case>) {
+    let mut lines = include_str!("spark35.jsonl").lines();
+    let columns: Map<String, Value> = serde_json::from_str(lines.next().unwrap()).unwrap();
+    let array = |name: &str| {
+        let values = columns[name].as_array().unwrap();
+        let texts = || values.iter().map(Value::as_str);
+        let array: ArrayRef = match name {
+            "OrderId" | "l" => Arc::new(values.iter().map(Value::as_i64).collect::<Int64Array>()),
+            "i" | "Order Id" => {
+                Arc::new(values.iter().map(|v| v.as_i64().map(|v| i32::try_from(v).unwrap())).collect::<Int32Array>())
+            }
+            "d" => Arc::new(values.iter().map(number).collect::<Float64Array>()),
+            "m" => {
+                let decimals = values.iter().map(|v| cast::decimal(v.get("d")?.as_str()?, 2)).collect::<Decimal128Array>();
+                Arc::new(decimals.with_precision_and_scale(10, 2).unwrap())
+            }
+            "day" => Arc::new(texts().map(|v| moment::day(v?)).collect::<Date32Array>()),
+            "ts" => Arc::new(texts().map(|v| moment::moment(v?)).collect::<TimestampMicrosecondArray>()),
+            "b" => Arc::new(values.iter().map(Value::as_bool).collect::<BooleanArray>()),
+            _ => Arc::new(texts().collect::<StringArray>()),
+        };
+        (name.to_owned(), array, true)
+    };
+    let names = ["OrderId", "i", "l", "d", "m", "s", "n", "day", "ts", "b", "Order Id"];
+    let batch = RecordBatch::try_from_iter_with_nullable(names.map(array)).unwrap();
+    (batch, lines.map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Object(decimal) => decimal["d"].as_str().unwrap().parse().ok(),
+        other => other.as_f64(),
+    }
+}
+
+/// A value as the script writes it.
+fn plain(array: &ArrayRef, row: usize) -> Value {
+    if array.is_null(row) {
+        return Value::Null;
+    }
+    match array.data_type() {
+        DataType::Boolean => json!(array.as_boolean().value(row)),
+        DataType::List(_) => {
+            let items = array.as_list::<i32>().value(row);
+            (0..items.len()).map(|item| plain(&items, item)).collect()
+        }
+        DataType::Binary => {
+            json!(array.as_binary::<i32>().value(row).iter().map(|b| format!("{b:02x}")).collect::<String>())
+        }
+        DataType::Timestamp(..) => {
+            let text = cast::array(&cast::array(array, &cast::TIMESTAMP).unwrap(), &DataType::Utf8).unwrap();
+            let text = text.as_string::<i32>().value(row).to_owned();
+            let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            json!(format!("{whole}.{fraction:0<6}"))
+        }
+        t if t.is_numeric() => {
+            let double = cast::array(array, &DataType::Float64).unwrap();
+            let double = double.as_primitive::<Float64Type>().value(row);
+            if double.is_finite() { json!(double) } else { json!(cast_text(double)) }
+        }
+        _ => {
+            let text = cast::array(array, &DataType::Utf8).unwrap();
+            json!(text.as_string::<i32>().value(row))
+        }
+    }
+}
+
+fn cast_text(double: f64) -> String {
+    if double.is_nan() { "NaN".to_owned() } else { format!("{}Infinity", if double < 0.0 { "-" } else { "" }) }
+}
+
+fn same(own: &Value, spark: &Value) -> bool {
+    match (own, spark) {
+        (Value::Array(own), Value::Array(spark)) => {
+            own.len() == spark.len() && own.iter().zip(spark).all(|(own, spark)| same(own, spark))
+        }
+        (Value::Number(own), spark) => match (own.as_f64(), number(spark)) {
+            (Some(own), Some(spark)) => (own - spark).abs() <= spark.abs() * 1e-12,
+            _ => false,
+        },
+        (own, spark) => own == spark,
+    }
+}
+
+async fn answers(context: &SessionContext, batch: &RecordBatch, sql: &str) -> Result<Vec<Value>, String> {
+    let statement = match sql.starts_with("select ") || sql.starts_with("with ") {
+        true => sql.to_owned(),
+        false => format!("select {sql} from primary"),
+    };
+    let _ = batch;
+    let frame = plan(context, &statement).await.map_err(|e| full(&e))?;
+    let batches = frame.collect().await.map_err(|e| e.strip_backtrace())?;
+    Ok(batches.iter().flat_map(|b| (0..b.num_rows()).map(|row| plain(b.column(0), row))).collect())
+}
+
+fn full(error: &lakegate_contract::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause} ({})", error.advice().unwrap_or("-"))
+}
+
+#[tokio::test]
+async fn answers_are_those_of_spark() {
+    let (batch, cases) = recorded();
+    let context = SessionContext::new();
+    context.register_batch("primary", batch.clone()).unwrap();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        match answers(&context, &batch, &case.e).await {
+            Ok(own) => {
+                let agree = own.len() == case.v.len() && own.iter().zip(&case.v).all(|(own, spark)| same(own, spark));
+                if !agree {
+                    wrong.push(format!("{}\n   own   {}\n   spark {}", case.e, json!(own), json!(case.v)));
+                }
+            }
+            Err(error) => wrong.push(format!("{}\n   {error}", case.e)),
+        }
+    }
+    assert!(cases.len() > 450, "{}", cases.len());
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_predicate_is_planned_like_a_statement() {
+    let (batch, _) = recorded();
+    let context = SessionContext::new();
+    let schema = DFSchema::try_from(batch.schema()).unwrap();
+    for (text, kept) in [
+        ("ORDERID > 6", 2),
+        ("s rlike '^a' and n is not null", 3),
+        ("length(s) = 3 or `Order Id` = 2", 3),
+        ("s = \\\"abc\\\"", 2),
+        ("day > '2026-01-01' and i / 0 is null", 2),
+        ("cast(n as int) = 12", 1),
+    ] {
+        let (expr, state) = predicate(&context, text, &schema).unwrap_or_else(|e| panic!("{text}: {}", full(&e)));
+        let compiled = state.create_physical_expr(expr, &schema).unwrap();
+        let truth = compiled.evaluate(&batch).unwrap().into_array(batch.num_rows()).unwrap();
+        assert_eq!(truth.as_boolean().true_count(), kept, "{text}");
+    }
+}
+
+async fn refusal(sql: &str) -> String {
+    let (batch, _) = recorded();
+    let context = SessionContext::new();
+    context.register_batch("primary", batch).unwrap();
+    match plan(&context, sql).await {
+        Ok(_) => format!("{sql} is not refused"),
+        Err(error) => full(&error),
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_counterpart_is_named_and_answered() {
+    insta::assert_snapshot!(refusal("select lenght(s) from primary").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select\n  get_json_object(s, '$.a') from primary").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select count(distinct i, l) from primary").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select count(*) from primary where s rlike '(a'").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select date_format(ts, 'YYYY') from primary").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select cast(s as interval) from primary").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select substring(s) from primary").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("drop table primary").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select 1; select 2").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select nope from primary").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("selec 1").await, @"(to be recorded)");
+}
+
+#[tokio::test]
+async fn a_failing_expression_names_no_value() {
+    let (batch, _) = recorded();
+    let context = SessionContext::new();
+    context.register_batch("primary", batch).unwrap();
+    let frame = plan(&context, "select regexp_extract(s, concat('(', s), 1) from primary").await.unwrap();
+    let error = super::own_error(&frame.collect().await.unwrap_err()).unwrap();
+    assert_eq!(error.to_string(), "a regular expression, computed for a row, cannot be used");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_planner_panic(text in "[a-z0-9 ()'\"`.,*/%<>=!+\\\\-]{0,40}") {
+        let (batch, _) = recorded();
+        let schema = DFSchema::try_from(batch.schema()).unwrap();
+        let _ = predicate(&SessionContext::new(), &text, &schema);
+    }
+}
