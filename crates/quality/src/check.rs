@@ -33,7 +33,8 @@ pub fn check(ruleset: &Ruleset, schema: &Schema, references: Option<&BTreeMap<St
     }
     for leaf in ruleset.rules.iter().flat_map(|rule| rule.node.leaves()) {
         let at = place(&ruleset.text, &ruleset.file, leaf.start);
-        problems.extend(problems_of(leaf, schema, references, &compiler).into_iter().map(|problem| problem.at(&at)));
+        problems
+            .extend(problems_of(leaf, schema, references, &compiler).into_iter().map(|problem| problem.within(&at)));
     }
     problems
 }
@@ -52,8 +53,8 @@ pub async fn check_with_references(ruleset: &Ruleset, own: &str, schemas: &BTree
         }
     }
     for leaf in ruleset.rules.iter().flat_map(|rule| rule.node.leaves()).filter(|leaf| leaf.name() == "CustomSql") {
-        if let Err(error) = crate::custom_sql::plan(&context, leaf.column()).await {
-            problems.push(error.at(place(&ruleset.text, &ruleset.file, leaf.start)));
+        if let Err(error) = crate::custom_sql::plan(&context, leaf.column()) {
+            problems.push(error.within(place(&ruleset.text, &ruleset.file, leaf.start)));
         }
     }
     problems

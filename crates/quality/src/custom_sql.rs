@@ -34,7 +34,7 @@ pub(crate) fn tables(sql: &str) -> Vec<String> {
 }
 
 /// Plans a statement that may only read.
-pub(crate) async fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
+pub(crate) fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
     refuse_monsters(sql)?;
-    crate::spark::plan(context, sql).await
+    crate::spark::plan(context, sql).map_err(|error| error.within("CustomSql"))
 }

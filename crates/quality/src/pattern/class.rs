@@ -64,8 +64,8 @@ impl Parser {
             Escaped::Set(set) => return Ok(set),
             Escaped::Node(_) => return Err("this has no meaning inside of a class".to_owned()),
         };
-        let ranges = self.peek() == Some(Unit::Plain('-'))
-            && !matches!(self.raw(1), None | Some(Unit::Plain('[' | ']')));
+        let ranges =
+            self.peek() == Some(Unit::Plain('-')) && !matches!(self.raw(1), None | Some(Unit::Plain('[' | ']')));
         if !ranges {
             return Ok(match self.flags.ignore_case {
                 true => set::single_ignoring_case(first, self.flags.unicode_case),

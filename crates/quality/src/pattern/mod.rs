@@ -92,7 +92,8 @@ impl Pattern {
 }
 
 fn linear(node: &Node) -> std::result::Result<regex::Regex, String> {
-    regex::RegexBuilder::new(&printed(node, Form::Linear)).size_limit(MAX_COMPILED).build().map_err(|error| match error {
+    regex::RegexBuilder::new(&printed(node, Form::Linear)).size_limit(MAX_COMPILED).build().map_err(|error| match error
+    {
         regex::Error::CompiledTooBig(bytes) => format!("compiled it is larger than {bytes} bytes"),
         _ => "it has no counterpart in the syntax of https://docs.rs/regex".to_owned(),
     })

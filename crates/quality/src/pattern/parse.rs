@@ -73,14 +73,8 @@ pub(super) fn parse(pattern: &str) -> Refused<Parsed> {
     if length > MAX_LENGTH {
         return Err(format!("it has {length} characters, more than {MAX_LENGTH}"));
     }
-    let mut parser = Parser {
-        units: units(pattern),
-        at: 0,
-        flags: Flags::default(),
-        groups: 0,
-        names: BTreeMap::new(),
-        depth: 0,
-    };
+    let mut parser =
+        Parser { units: units(pattern), at: 0, flags: Flags::default(), groups: 0, names: BTreeMap::new(), depth: 0 };
     let node = parser.alternation().map_err(|why| parser.placed(&why))?;
     if parser.at < parser.units.len() {
         return Err(parser.placed("`)` closes no group"));

@@ -121,9 +121,7 @@ fn final_end(lines: Lines, form: Form) -> &'static str {
     match (form, lines) {
         (Form::Linear, _) => r"\z",
         (Form::Exact, Lines::Unix) => r"(?=\n?\z)",
-        (Form::Exact, Lines::Java) => {
-            r"(?:(?=\z|\r\n\z|[\r\x{85}\x{2028}\x{2029}]\z)|(?<!\r)(?=\n\z))"
-        }
+        (Form::Exact, Lines::Java) => r"(?:(?=\z|\r\n\z|[\r\x{85}\x{2028}\x{2029}]\z)|(?<!\r)(?=\n\z))",
     }
 }
 

@@ -45,7 +45,13 @@ fn verdicts_are_those_of_java() {
         for (text, java) in case.t.iter().chain(&pool).zip(case.v.chars()) {
             let own = match (full.is_match(text).unwrap(), search.is_match(text).unwrap()) {
                 (true, _) => '2',
-                (false, found) => if found { '1' } else { '0' },
+                (false, found) => {
+                    if found {
+                        '1'
+                    } else {
+                        '0'
+                    }
+                }
             };
             compared += 1;
             if own != java && !DIFFERENT_HERE.contains(&(case.p.as_str(), text.as_str())) {

@@ -41,6 +41,22 @@ pub(super) fn udf() -> Arc<ScalarUDF> {
     )
 }
 
+/// A text as the double that an aggregate makes of it; other values stay.
+pub(super) const AS_NUMBER: &str = "spark_number";
+
+/// The function of that name.
+pub(super) fn as_number() -> Arc<ScalarUDF> {
+    typed(
+        AS_NUMBER,
+        |fields, _| match fields {
+            [field] if is_text(field.data_type()) => Ok(DataType::Float64),
+            [field] => Ok(field.data_type().clone()),
+            _ => plan_err!("one value is made a number"),
+        },
+        |args, to| array(argument(args, 0)?, to),
+    )
+}
+
 /// Spark's types by the words that [`super::rewrite`] makes of them.
 pub(super) fn named(word: &str) -> Option<DataType> {
     Some(match word {
@@ -189,9 +205,8 @@ fn to_moment(values: &ArrayRef) -> Result<ArrayRef> {
         return Ok(Arc::new(micros));
     }
     let seconds = array(values, &DataType::Float64)?;
-    let micros: TimestampMicrosecondArray = seconds
-        .as_primitive::<Float64Type>()
-        .unary_opt(|v| v.is_finite().then(|| (v * MICROS as f64) as i64));
+    let micros: TimestampMicrosecondArray =
+        seconds.as_primitive::<Float64Type>().unary_opt(|v| v.is_finite().then_some((v * MICROS as f64) as i64));
     Ok(Arc::new(micros))
 }
 
@@ -253,9 +268,9 @@ fn from_text(texts: &StringArray, to: &DataType) -> Result<ArrayRef> {
         texts.iter().map(move |text| text.and_then(|text| parse(trimmed(text))))
     }
     Ok(match to {
-        DataType::Int8 => whole_numbers::<Int8Type>(texts, i8::MIN.into(), i8::MAX.into(), to)?,
-        DataType::Int16 => whole_numbers::<Int16Type>(texts, i16::MIN.into(), i16::MAX.into(), to)?,
-        DataType::Int32 => whole_numbers::<Int32Type>(texts, i32::MIN.into(), i32::MAX.into(), to)?,
+        DataType::Int8 => whole_numbers(texts, i8::MIN.into(), i8::MAX.into(), to)?,
+        DataType::Int16 => whole_numbers(texts, i16::MIN.into(), i16::MAX.into(), to)?,
+        DataType::Int32 => whole_numbers(texts, i32::MIN.into(), i32::MAX.into(), to)?,
         DataType::Int64 => Arc::new(each(texts, whole_number).collect::<Int64Array>()),
         DataType::Float64 => Arc::new(each(texts, double).collect::<Float64Array>()),
         DataType::Float32 => {
@@ -277,12 +292,7 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c <= ' ' || c == '\u{7f}')
 }
 
-fn whole_numbers<T: arrow::datatypes::ArrowPrimitiveType>(
-    texts: &StringArray,
-    least: i64,
-    most: i64,
-    to: &DataType,
-) -> Result<ArrayRef> {
+fn whole_numbers(texts: &StringArray, least: i64, most: i64, to: &DataType) -> Result<ArrayRef> {
     let in_range = |text: &str| whole_number(trimmed(text)).filter(|value| (least..=most).contains(value));
     let wide: ArrayRef = Arc::new(texts.iter().map(|text| text.and_then(in_range)).collect::<Int64Array>());
     plain(&wide, to)

@@ -90,10 +90,13 @@ pub(super) const DIV: BinaryOperator = BinaryOperator::MyIntegerDivide;
 pub(super) fn query(sql: &str) -> Result<Box<Query>> {
     let text = unquoted(sql);
     let parsed = parser(&text).and_then(|mut parser| parser.parse_statements()).map_err(not_sql)?;
-    let [Statement::Query(query)] = <[Statement; 1]>::try_from(parsed)
-        .map_err(|statements| Error::usage(format!("the SQL has {} statements", statements.len())).expected("one SELECT"))?
+    let [Statement::Query(query)] = <[Statement; 1]>::try_from(parsed).map_err(|statements| {
+        Error::usage(format!("the SQL has {} statements", statements.len())).expected("one SELECT")
+    })?
     else {
-        return Err(Error::usage("the SQL is no query").expected("one SELECT over `primary` and the declared references"));
+        return Err(
+            Error::usage("the SQL is no query").expected("one SELECT over `primary` and the declared references")
+        );
     };
     Ok(query)
 }
@@ -105,7 +108,9 @@ pub(super) fn expression(sql: &str) -> Result<Expr> {
     let parsed = parser.parse_expr().map_err(not_sql)?;
     match parser.peek_token_ref().token {
         Token::EOF => Ok(parsed),
-        ref other => Err(Error::usage(format!("the predicate goes on with `{other}` after its end")).expected("one expression")),
+        ref other => {
+            Err(Error::usage(format!("the predicate goes on with `{other}` after its end")).expected("one expression"))
+        }
     }
 }
 

@@ -80,13 +80,28 @@ const TEXTS: &[Entry] = &[
     ("concat", 0, MANY, Made(|a| Ok(call("concat", a.all.into_iter().map(|e| cast(e, "string")).collect())))),
     ("concat_ws", 1, MANY, Made(|a| Ok(call("concat_ws", a.all.into_iter().map(|e| cast(e, "string")).collect())))),
     ("instr", 2, 2, Made(|a| Ok(call("spark_locate", vec![a.get(1), a.get(0), whole(1)])))),
-    ("locate position charindex", 2, 3, Made(|a| Ok(call("spark_locate", vec![a.get(0), a.get(1), a.or(2, whole(1))])))),
+    (
+        "locate position charindex",
+        2,
+        3,
+        Made(|a| Ok(call("spark_locate", vec![a.get(0), a.get(1), a.or(2, whole(1))]))),
+    ),
     ("replace", 2, 3, Made(|a| Ok(call("spark_replace", vec![a.get(0), a.get(1), a.or(2, text(""))])))),
     ("translate", 3, 3, Same("translate")),
     ("split", 2, 3, Made(|a| with_pattern(&a, call("spark_split", vec![a.get(0), a.get(1), a.or(2, whole(-1))])))),
     ("split_part", 3, 3, Same("split_part")),
-    ("regexp_extract", 2, 3, Made(|a| with_pattern(&a, call("spark_regexp_extract", vec![a.get(0), a.get(1), a.or(2, whole(1))])))),
-    ("regexp_replace", 3, 3, Made(|a| with_pattern(&a, call("spark_regexp_replace", vec![a.get(0), a.get(1), a.get(2)])))),
+    (
+        "regexp_extract",
+        2,
+        3,
+        Made(|a| with_pattern(&a, call("spark_regexp_extract", vec![a.get(0), a.get(1), a.or(2, whole(1))]))),
+    ),
+    (
+        "regexp_replace",
+        3,
+        3,
+        Made(|a| with_pattern(&a, call("spark_regexp_replace", vec![a.get(0), a.get(1), a.get(2)]))),
+    ),
     ("regexp_like regexp rlike", 2, 2, Made(|a| with_pattern(&a, call("spark_rlike", vec![a.get(0), a.get(1)])))),
     ("regexp_count", 2, 2, Made(|a| with_pattern(&a, call("spark_regexp_count", vec![a.get(0), a.get(1)])))),
     ("regexp_substr", 2, 2, Made(|a| with_pattern(&a, call("spark_regexp_substr", vec![a.get(0), a.get(1)])))),
@@ -119,12 +134,27 @@ const TEXTS: &[Entry] = &[
 const CHOICES: &[Entry] = &[
     ("coalesce", 1, MANY, Made(|a| Ok(call("coalesce", alternatives(a.all))))),
     ("nvl ifnull", 2, 2, Made(|a| Ok(call("coalesce", alternatives(a.all))))),
-    ("nvl2", 3, 3, Made(|a| Ok(case(vec![(is_not_null(a.get(0)), alternative(a.get(1)))], Some(alternative(a.get(2))))))),
-    ("nullif", 2, 2, Made(|a| Ok(case(vec![(binary(a.get(0), BinaryOperator::Eq, a.get(1)), null())], Some(a.get(0)))))),
+    (
+        "nvl2",
+        3,
+        3,
+        Made(|a| Ok(case(vec![(is_not_null(a.get(0)), alternative(a.get(1)))], Some(alternative(a.get(2)))))),
+    ),
+    (
+        "nullif",
+        2,
+        2,
+        Made(|a| Ok(case(vec![(binary(a.get(0), BinaryOperator::Eq, a.get(1)), null())], Some(a.get(0))))),
+    ),
     ("if iff", 3, 3, Made(|a| Ok(case(vec![(a.get(0), alternative(a.get(1)))], Some(alternative(a.get(2))))))),
     ("isnull", 1, 1, Made(|a| Ok(is_null(a.get(0))))),
     ("isnotnull", 1, 1, Made(|a| Ok(is_not_null(a.get(0))))),
-    ("isnan", 1, 1, Made(|a| Ok(call("coalesce", vec![call("isnan", vec![cast(a.get(0), "double")]), boolean(false)])))),
+    (
+        "isnan",
+        1,
+        1,
+        Made(|a| Ok(call("coalesce", vec![call("isnan", vec![cast(a.get(0), "double")]), boolean(false)]))),
+    ),
     ("nanvl", 2, 2, Made(|a| Ok(call("nanvl", vec![cast(a.get(0), "double"), cast(a.get(1), "double")])))),
 ];
 
@@ -260,7 +290,12 @@ const AGGREGATES: &[Entry] = &[
     ("lead", 1, 3, Whole("lead")),
     ("count_if", 1, 1, Made(|a| Ok(call("count", vec![case(vec![(a.get(0), whole(1))], None)])))),
     ("median", 1, 1, Made(|a| Ok(call("median", vec![cast(a.get(0), "double")])))),
-    ("percentile", 2, 2, Made(|a| Ok(call("percentile_cont", vec![cast(a.get(0), "double"), cast(a.get(1), "double")])))),
+    (
+        "percentile",
+        2,
+        2,
+        Made(|a| Ok(call("percentile_cont", vec![cast(a.get(0), "double"), cast(a.get(1), "double")]))),
+    ),
 ];
 
 const TABLES: [&[Entry]; 7] = [TEXTS, CHOICES, NUMBERS, TIMES, CASTS, ARRAYS, AGGREGATES];
@@ -278,7 +313,10 @@ const INSTEAD: &[(&str, &str)] = &[
     ("make_date make_timestamp", "`to_date(concat_ws('-', y, m, d))`"),
     ("to_utc_timestamp from_utc_timestamp convert_timezone", "`ts - interval 9 hours`: times are UTC here"),
     ("conv format_number format_string printf to_number to_char", "`cast`, `round`, `lpad` and `concat`"),
-    ("sequence transform filter exists forall aggregate map_keys map_values map_from_arrays named_struct struct map", "flat columns"),
+    (
+        "sequence transform filter exists forall aggregate map_keys map_values map_from_arrays named_struct struct map",
+        "flat columns",
+    ),
     ("input_file_name monotonically_increasing_id spark_partition_id current_user", "the rule types over files"),
     ("hash xxhash64", "`md5` or `sha2`"),
     ("encode decode", "`base64`, `hex`, or `case`"),
@@ -297,9 +335,11 @@ fn names() -> impl Iterator<Item = &'static str> {
 /// Why a function cannot be used.
 pub(super) fn refused(name: &str) -> Error {
     if let Some((_, instead)) = INSTEAD.iter().find(|(names, _)| names.split(' ').any(|known| known == name)) {
-        return Error::usage(format!("the function `{name}` of Spark is not available in lakegate")).help(format!("use {instead}"));
+        return Error::usage(format!("the function `{name}` of Spark is not available in lakegate"))
+            .help(format!("use {instead}"));
     }
-    let error = Error::usage(format!("there is no function `{name}`")).expected("a function of Spark SQL (docs/quality.md lists them)");
+    let error = Error::usage(format!("there is no function `{name}`"))
+        .expected("a function of Spark SQL (docs/quality.md lists them)");
     match suggest(name, names()) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error,
@@ -349,11 +389,7 @@ fn substring(args: Args) -> Expr {
 
 fn right(args: &Args) -> Expr {
     let value = || cast(args.get(0), "string");
-    let none = binary(
-        binary(args.get(1), BinaryOperator::LtEq, whole(0)),
-        BinaryOperator::And,
-        is_not_null(value()),
-    );
+    let none = binary(binary(args.get(1), BinaryOperator::LtEq, whole(0)), BinaryOperator::And, is_not_null(value()));
     let length = minus(cast(args.get(1), "bigint"));
     case(vec![(none, text(""))], Some(call("substring", vec![value(), length])))
 }

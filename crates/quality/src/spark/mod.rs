@@ -42,7 +42,10 @@ fn spark_state(context: &SessionContext) -> std::result::Result<SessionState, Da
     // The library's takes doubles alone.
     state.register_udaf(datafusion::functions_aggregate::average::avg_udaf())?;
     let own = [cast::udf(), numbers::division(), numbers::integral_division(), numbers::decimal_division()];
-    let own = own.into_iter().chain([numbers::round(), numbers::bround(), numbers::square_root()]).chain(texts::functions());
+    let own = own
+        .into_iter()
+        .chain([numbers::round(), numbers::bround(), numbers::square_root(), cast::as_number()])
+        .chain(texts::functions());
     for function in own.chain(times::functions()) {
         state.register_udf(function)?;
     }
@@ -51,11 +54,28 @@ fn spark_state(context: &SessionContext) -> std::result::Result<SessionState, Da
     Ok(SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build())
 }
 
+/// Room for the recursion of parser, visitors and planner over the longest text that is let through.
+const STACK: usize = 128 << 20;
+
+/// Works in a thread of its own, whose stack is deep: those of a runtime's threads are not.
+fn on_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("plan of a rule".to_owned()).stack_size(STACK);
+        let running = thread.spawn_scoped(scope, work);
+        let running = running.map_err(|e| Error::unavailable("a thread cannot be started").caused_by(e))?;
+        running.join().map_err(|_| Error::bug("planning a rule has stopped"))?
+    })
+}
+
 /// Plans a query over the tables of a context; it may only read.
 ///
 /// # Errors
 /// What in the text is no Spark SQL, or has no counterpart here.
-pub(crate) async fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
+pub(crate) fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
+    on_deep_stack(|| futures::executor::block_on(planned(context, sql)))
+}
+
+async fn planned(context: &SessionContext, sql: &str) -> Result<DataFrame> {
     let mut query = dialect::query(sql)?;
     names::Names::new(tables_of(context, &query).await).resolve(&mut query);
     rewrite::rewrite(&mut query)?;
@@ -76,6 +96,10 @@ pub(crate) async fn plan(context: &SessionContext, sql: &str) -> Result<DataFram
 /// # Errors
 /// As [`plan`].
 pub(crate) fn predicate(context: &SessionContext, sql: &str, schema: &DFSchema) -> Result<(Expr, SessionState)> {
+    on_deep_stack(|| planned_predicate(context, sql, schema))
+}
+
+fn planned_predicate(context: &SessionContext, sql: &str, schema: &DFSchema) -> Result<(Expr, SessionState)> {
     let mut parsed = dialect::expression(sql)?;
     let columns = BTreeMap::from([("primary".to_owned(), dialect::columns(schema))]);
     names::Names::new(columns).resolve_expression(&mut parsed);
@@ -88,8 +112,13 @@ pub(crate) fn predicate(context: &SessionContext, sql: &str, schema: &DFSchema) 
 
 /// The tables that a statement names; none when it does not parse, which planning will tell.
 pub(crate) fn tables(sql: &str) -> Vec<String> {
+    on_deep_stack(|| Ok(named_tables(sql))).unwrap_or_default()
+}
+
+fn named_tables(sql: &str) -> Vec<String> {
     let Ok(query) = dialect::query(sql) else { return Vec::new() };
-    let defined: Vec<String> = query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.to_lowercase()).collect();
+    let defined: Vec<String> =
+        query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.to_lowercase()).collect();
     let mut found = Vec::new();
     let _: std::ops::ControlFlow<()> = visit_relations(&query, |name| {
         let table = name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
@@ -103,9 +132,12 @@ pub(crate) fn tables(sql: &str) -> Vec<String> {
 async fn tables_of(context: &SessionContext, query: &ast::Query) -> BTreeMap<String, Vec<String>> {
     let mut registered = Vec::new();
     for catalog in context.catalog_names() {
-        for schema in context.catalog(&catalog).map(|catalog| (catalog.schema_names(), catalog)).into_iter().flat_map(
-            |(names, catalog)| names.into_iter().filter_map(move |name| catalog.schema(&name)),
-        ) {
+        for schema in context
+            .catalog(&catalog)
+            .map(|catalog| (catalog.schema_names(), catalog))
+            .into_iter()
+            .flat_map(|(names, catalog)| names.into_iter().filter_map(move |name| catalog.schema(&name)))
+        {
             registered.extend(schema.table_names());
         }
     }

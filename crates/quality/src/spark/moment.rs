@@ -146,8 +146,14 @@ impl Format {
             if let Piece::Field(letter, count) = piece
                 && !matches!(
                     (letter, count),
-                    ('y' | 'u', 1..=4) | ('M' | 'L', 1..=4) | ('d' | 'H' | 'h' | 'm' | 's' | 'k', 1..=2)
-                        | ('S', 1..=9) | ('E', 1..=4) | ('a', 1) | ('D', 1 | 3) | ('Q' | 'q', 1)
+                    ('y' | 'u', 1..=4)
+                        | ('M' | 'L', 1..=4)
+                        | ('d' | 'H' | 'h' | 'm' | 's' | 'k', 1..=2)
+                        | ('S', 1..=9)
+                        | ('E', 1..=4)
+                        | ('a', 1)
+                        | ('D', 1 | 3)
+                        | ('Q' | 'q', 1)
                 )
             {
                 return Err(format!("`{}` is not supported", letter.to_string().repeat(*count)));
@@ -186,7 +192,7 @@ impl Format {
 }
 
 fn field(time: NaiveDateTime, letter: char, count: usize) -> String {
-    let half = |hour: u32| if hour % 12 == 0 { 12 } else { hour % 12 };
+    let half = |hour: u32| if hour.is_multiple_of(12) { 12 } else { hour % 12 };
     let number = match letter {
         'y' | 'u' if count == 2 => i64::from(time.year().rem_euclid(100)),
         'y' | 'u' => i64::from(time.year()),
@@ -270,7 +276,17 @@ impl Parts {
 
     fn month_name<'a>(&mut self, text: &'a str, count: usize) -> Option<&'a str> {
         const NAMES: [&str; 12] = [
-            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
             "December",
         ];
         let (month, name) = (1u32..).zip(NAMES).find_map(|(month, name)| {

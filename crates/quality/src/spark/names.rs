@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, VisitMut, VisitorMut,
+};
 use std::ops::ControlFlow;
 
 /// The tables that a statement may name, with their columns.

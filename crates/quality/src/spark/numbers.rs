@@ -79,10 +79,13 @@ pub(super) fn decimal_division() -> Arc<ScalarUDF> {
         },
         |args, data_type| {
             let (left, right) = (argument(args, 0)?, argument(args, 1)?);
-            let (DataType::Decimal128(_, s1), DataType::Decimal128(_, s2)) = (left.data_type(), right.data_type()) else {
+            let (DataType::Decimal128(_, s1), DataType::Decimal128(_, s2)) = (left.data_type(), right.data_type())
+            else {
                 return plan_err!("a decimal is divided by what is none");
             };
-            let DataType::Decimal128(precision, scale) = *data_type else { return plan_err!("a quotient is no decimal") };
+            let DataType::Decimal128(precision, scale) = *data_type else {
+                return plan_err!("a quotient is no decimal");
+            };
             let shift = i32::from(scale) - i32::from(*s1) + i32::from(*s2);
             let (left, right) = (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
             let limit = 10i128.checked_pow(precision.into()).unwrap_or(i128::MAX);
@@ -112,11 +115,8 @@ fn quotient_of(left: i128, right: i128, shift: i32) -> Option<i128> {
     let ten = i256::from_i128(10);
     let power = ten.checked_pow(shift.unsigned_abs())?;
     let (left, right) = (i256::from_i128(left), i256::from_i128(right));
-    let (numerator, denominator) = if shift >= 0 {
-        (left.checked_mul(power)?, right)
-    } else {
-        (left, right.checked_mul(power)?)
-    };
+    let (numerator, denominator) =
+        if shift >= 0 { (left.checked_mul(power)?, right) } else { (left, right.checked_mul(power)?) };
     let whole = numerator.checked_div(denominator)?;
     let rest = numerator.checked_rem(denominator)?.checked_abs()?;
     let up = rest.checked_mul(i256::from_i128(2))? >= denominator.checked_abs()?;
@@ -127,12 +127,12 @@ fn quotient_of(left: i128, right: i128, shift: i32) -> Option<i128> {
 
 /// `round`, by what the number looks like in decimal digits: half away from zero.
 pub(super) fn round() -> Arc<ScalarUDF> {
-    typed("spark_round", |fields, scalars| rounded_type(fields, scalars), |args, to| rounded(args, to, false))
+    typed("spark_round", rounded_type, |args, to| rounded(args, to, false))
 }
 
 /// `bround`: half to the even digit.
 pub(super) fn bround() -> Arc<ScalarUDF> {
-    typed("spark_bround", |fields, scalars| rounded_type(fields, scalars), |args, to| rounded(args, to, true))
+    typed("spark_bround", rounded_type, |args, to| rounded(args, to, true))
 }
 
 fn rounded_type(

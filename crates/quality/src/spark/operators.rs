@@ -20,7 +20,8 @@ impl ExprPlanner for Operators {
         match raw.op {
             Op::Divide => return Ok(PlannerResult::Planned(divided(raw, &left, &right)?)),
             Op::Modulo => {
-                let sides = vec![number(raw.left, &left)?, number(raw.right, &right)?];
+                arithmetic(&mut raw, &left, &right)?;
+                let sides = vec![raw.left, raw.right];
                 return Ok(PlannerResult::Planned(call(datafusion_spark::function::math::modulus(), sides)));
             }
             ref op if *op == dialect::DIV => {
@@ -43,7 +44,9 @@ impl ExprPlanner for Operators {
                     (raw.left, raw.right) = doubles(raw.left, &left, raw.right, &right)?;
                 }
             }
-            Op::Custom(ref name) if name == MEMBER => return Ok(PlannerResult::Planned(same_text(raw, &left, &right)?)),
+            Op::Custom(ref name) if name == MEMBER => {
+                return Ok(PlannerResult::Planned(same_text(raw, &left, &right)?));
+            }
             Op::StringConcat => {
                 raw.left = to(raw.left, &left, "string")?;
                 raw.right = to(raw.right, &right, "string")?;
@@ -69,10 +72,15 @@ fn same_text(raw: RawBinaryExpr, left: &DataType, right: &DataType) -> Result<Ex
     Ok(one.eq(other))
 }
 
-/// Beside a double a decimal is a double.
+/// Beside a double a decimal is a double, and beside a number a truth value is 1 or 0.
 fn doubles(left: Expr, left_type: &DataType, right: Expr, right_type: &DataType) -> Result<(Expr, Expr)> {
     let mixed = |a: &DataType, b: &DataType| a.is_floating() && matches!(b, DataType::Decimal128(..));
-    Ok(if mixed(left_type, right_type) {
+    let counted = |a: &DataType, b: &DataType| *a == DataType::Boolean && b.is_numeric();
+    Ok(if counted(left_type, right_type) {
+        (to(left, left_type, "int")?, right)
+    } else if counted(right_type, left_type) {
+        (left, to(right, right_type, "int")?)
+    } else if mixed(left_type, right_type) {
         (left, to(right, right_type, "double")?)
     } else if mixed(right_type, left_type) {
         (to(left, left_type, "double")?, right)
@@ -164,7 +172,9 @@ fn moved_date(raw: &RawBinaryExpr, left: &DataType, right: &DataType) -> Result<
     };
     let (date, days, of) = match (left, right) {
         (DataType::Date32, days) if days.is_integer() => (&raw.left, &raw.right, days),
-        (days, DataType::Date32) if days.is_integer() && raw.op == BinaryOperator::Plus => (&raw.right, &raw.left, days),
+        (days, DataType::Date32) if days.is_integer() && raw.op == BinaryOperator::Plus => {
+            (&raw.right, &raw.left, days)
+        }
         _ => return Ok(None),
     };
     Ok(Some(call(function, vec![date.clone(), to(days.clone(), of, "int")?])))

@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, CeilFloorKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, TrimWhereField, UnaryOperator, Value, VisitMut, VisitorMut, Spanned as _,
+    BinaryOperator, CastKind, CeilFloorKind, DataType, DateTimeField, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Spanned as _, TrimWhereField, UnaryOperator, Value, VisitMut, VisitorMut,
+    visit_expressions,
 };
 use lakegate_contract::{Error, Result};
 
@@ -19,28 +20,84 @@ const MAX_LIST: usize = 64;
 /// # Errors
 /// The first function, type or piece of syntax that has no counterpart here.
 pub(super) fn rewrite(sql: &mut impl VisitMut) -> Result<()> {
-    match sql.visit(&mut Rewriter) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
+    if let ControlFlow::Break(error) = sql.visit(&mut Rewriter) {
+        return Err(error);
     }
+    if sql.visit(&mut Levels(0)).is_break() {
+        return Err(Error::usage(format!("the SQL is nested more than {MAX_LEVELS} levels deep"))
+            .help("a chain of operators counts a level for each; `and` and `or` do not"));
+    }
+    Ok(())
 }
+
+/// Aggregates that take a text for a number.
+const OF_NUMBERS: [&str; 9] =
+    ["sum", "avg", "stddev", "stddev_pop", "var", "var_pop", "corr", "covar_pop", "covar_samp"];
+
+/// Largest expression, in parts: what repeats its arguments, inside of itself, could grow without end.
+const MAX_PARTS: usize = 20_000;
+
+/// Deepest expression that goes to the engine: its planner recurses for each level, in threads whose stacks are small.
+const MAX_LEVELS: usize = 128;
 
 struct Rewriter;
 
+/// How deep the visitor stands.
+struct Levels(usize);
+
+impl VisitorMut for Levels {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, _: &mut Expr) -> ControlFlow<()> {
+        self.0 += 1;
+        if self.0 > MAX_LEVELS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn post_visit_expr(&mut self, _: &mut Expr) -> ControlFlow<()> {
+        self.0 -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
+fn refuse_growth(expr: &Expr) -> Result<()> {
+    let mut parts = 0;
+    let counted = visit_expressions(expr, |_| {
+        parts += 1;
+        if parts > MAX_PARTS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if counted.is_break() {
+        return Err(Error::usage(format!("the SQL comes to more than {MAX_PARTS} parts"))
+            .help("nest `between`, `in`, `case` and functions less deeply"));
+    }
+    Ok(())
+}
+
 impl VisitorMut for Rewriter {
     type Break = Error;
+
+    /// Chains of `and` and of `or`, which the parser makes as deep as they are long, become flat.
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if let Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } = expr {
+            let op = op.clone();
+            let chain = chain(std::mem::replace(expr, super::build::null()), &op);
+            *expr = balanced(chain, &op);
+        }
+        ControlFlow::Continue(())
+    }
 
     /// After its parts, so that what is made is not read again.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         let start = expr.span().start;
         let taken = std::mem::replace(expr, super::build::null());
-        match made(taken) {
+        let grows = matches!(taken, Expr::Function(_) | Expr::Between { .. } | Expr::InList { .. } | Expr::Case { .. });
+        let new = made(taken).and_then(|new| if grows { refuse_growth(&new).map(|()| new) } else { Ok(new) });
+        match new {
             Ok(new) => {
                 *expr = new;
                 ControlFlow::Continue(())
             }
             Err(error) if start.line > 0 && error.place().is_none() => {
-                ControlFlow::Break(error.at(format!("the SQL, line {}, column {}", start.line, start.column)))
+                ControlFlow::Break(error.at(format!("line {}, column {} of the SQL", start.line, start.column)))
             }
             Err(error) => ControlFlow::Break(error),
         }
@@ -103,26 +160,51 @@ fn made(expr: Expr) -> Result<Expr> {
 fn ceiled(expr: Expr, field: &CeilFloorKind) -> Result<Vec<Expr>> {
     match field {
         CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => Ok(vec![expr]),
-        _ => Err(Error::usage("`ceil` and `floor` take one argument here").help("divide and multiply by a power of ten")),
+        _ => {
+            Err(Error::usage("`ceil` and `floor` take one argument here").help("divide and multiply by a power of ten"))
+        }
     }
 }
 
-/// `a = x or a = y …`, balanced, so that no list is deep.
+/// `a = x or a = y …`.
 fn one_of(expr: &Expr, list: Vec<Expr>) -> Expr {
-    let mut parts: Vec<Expr> =
-        list.into_iter().map(|member| binary(expr.clone(), super::operators::member(), member)).collect();
-    while parts.len() > 1 {
-        let mut pairs = parts.into_iter();
+    let equal = |member| binary(expr.clone(), super::operators::member(), member);
+    nested(balanced(list.into_iter().map(equal).collect(), &BinaryOperator::Or))
+}
+
+/// The sides of a chain of one operator, in their order.
+fn chain(expr: Expr, of: &BinaryOperator) -> Vec<Expr> {
+    let mut sides = Vec::new();
+    let mut rest = expr;
+    loop {
+        match rest {
+            Expr::BinaryOp { left, op, right } if op == *of => {
+                sides.push(*right);
+                rest = *left;
+            }
+            first => {
+                sides.push(first);
+                sides.reverse();
+                return sides;
+            }
+        }
+    }
+}
+
+/// Joins sides by an operator for which brackets do not matter.
+fn balanced(mut sides: Vec<Expr>, op: &BinaryOperator) -> Expr {
+    while sides.len() > 1 {
+        let mut pairs = sides.into_iter();
         let mut halved = Vec::new();
         while let Some(left) = pairs.next() {
             halved.push(match pairs.next() {
-                Some(right) => binary(left, BinaryOperator::Or, right),
+                Some(right) => Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) },
                 None => left,
             });
         }
-        parts = halved;
+        sides = halved;
     }
-    nested(parts.pop().unwrap_or_else(super::build::null))
+    sides.pop().unwrap_or_else(super::build::null)
 }
 
 /// The function that gives a field of `extract`.
@@ -200,6 +282,13 @@ fn called(mut function: Function) -> Result<Expr> {
                     .help("count the rows of a subquery: select count(*) from (select distinct a, b from primary)"));
             }
             function.name = super::build::function(target, Vec::new()).name;
+            if let (FunctionArguments::List(list), true) = (&mut function.args, OF_NUMBERS.contains(target)) {
+                for arg in &mut list.args {
+                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg {
+                        *expr = call(super::cast::AS_NUMBER, vec![std::mem::replace(expr, super::build::null())]);
+                    }
+                }
+            }
             if function.args == FunctionArguments::None {
                 function.args = super::build::function(target, Vec::new()).args;
             }
@@ -235,4 +324,3 @@ fn plain(name: &str, function: Function) -> Result<Vec<Expr>> {
         })
         .collect()
 }
-

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::DFSchema;
@@ -32,7 +32,8 @@ fn recorded() -> (RecordBatch, Vec<Case>) {
             }
             "d" => Arc::new(values.iter().map(number).collect::<Float64Array>()),
             "m" => {
-                let decimals = values.iter().map(|v| cast::decimal(v.get("d")?.as_str()?, 2)).collect::<Decimal128Array>();
+                let decimals =
+                    values.iter().map(|v| cast::decimal(v.get("d")?.as_str()?, 2)).collect::<Decimal128Array>();
                 Arc::new(decimals.with_precision_and_scale(10, 2).unwrap())
             }
             "day" => Arc::new(texts().map(|v| moment::day(v?)).collect::<Date32Array>()),
@@ -110,7 +111,7 @@ async fn answers(context: &SessionContext, batch: &RecordBatch, sql: &str) -> Re
         false => format!("select {sql} from primary"),
     };
     let _ = batch;
-    let frame = plan(context, &statement).await.map_err(|e| full(&e))?;
+    let frame = plan(context, &statement).map_err(|e| full(&e))?;
     let batches = frame.collect().await.map_err(|e| e.strip_backtrace())?;
     Ok(batches.iter().flat_map(|b| (0..b.num_rows()).map(|row| plain(b.column(0), row))).collect())
 }
@@ -165,7 +166,7 @@ async fn refusal(sql: &str) -> String {
     let (batch, _) = recorded();
     let context = SessionContext::new();
     context.register_batch("primary", batch).unwrap();
-    match plan(&context, sql).await {
+    match plan(&context, sql) {
         Ok(_) => format!("{sql} is not refused"),
         Err(error) => full(&error),
     }
@@ -173,17 +174,18 @@ async fn refusal(sql: &str) -> String {
 
 #[tokio::test]
 async fn what_has_no_counterpart_is_named_and_answered() {
-    insta::assert_snapshot!(refusal("select lenght(s) from primary").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("select\n  get_json_object(s, '$.a') from primary").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("select count(distinct i, l) from primary").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("select count(*) from primary where s rlike '(a'").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("select date_format(ts, 'YYYY') from primary").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("select cast(s as interval) from primary").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("select substring(s) from primary").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("drop table primary").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("select 1; select 2").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("select nope from primary").await, @"(to be recorded)");
-    insta::assert_snapshot!(refusal("selec 1").await, @"(to be recorded)");
+    insta::assert_snapshot!(refusal("select lenght(s) from primary").await, @"line 1, column 8 of the SQL: there is no function `lenght`; expected a function of Spark SQL (docs/quality.md lists them) (did you mean `length`?)");
+    insta::assert_snapshot!(refusal("select\n  get_json_object(s, '$.a') from primary").await, @"line 2, column 3 of the SQL: the function `get_json_object` of Spark is not available in lakegate (use parse the document before it is loaded, or `regexp_extract`)");
+    insta::assert_snapshot!(refusal("select count(distinct i, l) from primary").await, @"line 1, column 8 of the SQL: `count` takes one column here (count the rows of a subquery: select count(*) from (select distinct a, b from primary))");
+    insta::assert_snapshot!(refusal("select count(*) from primary where s rlike '(a'").await, @r#"the regular expression "(a" cannot be used: a group is not closed, at character 2; expected a regular expression of Java (java.util.regex) (-)"#);
+    insta::assert_snapshot!(refusal("select date_format(ts, 'YYYY') from primary").await, @"line 1, column 8 of the SQL: the format of a date cannot be used: `YYYY` is not supported; expected letters of yyyy, MM, MMM, dd, HH, hh, mm, ss, SSS, a, E, as in Spark (-)");
+    insta::assert_snapshot!(refusal("select cast(s as interval) from primary").await, @"line 1, column 13 of the SQL: there is no cast to `INTERVAL`; expected boolean, tinyint, smallint, int, bigint, float, double, decimal(p,s), string, binary, date or timestamp (-)");
+    insta::assert_snapshot!(refusal("select substring(s) from primary").await, @"line 1, column 18 of the SQL: `substring` has 1 arguments; expected 2 to 3 (-)");
+    insta::assert_snapshot!(refusal("drop table primary").await, @"the SQL is no query; expected one SELECT over `primary` and the declared references (-)");
+    insta::assert_snapshot!(refusal("select 1; select 2").await, @"the SQL has 2 statements; expected one SELECT (-)");
+    insta::assert_snapshot!(refusal("select nope from primary").await, @r#"the SQL cannot be planned: Schema error: No field named nope.
+Valid fields are primary."OrderId", primary.i, primary.l, primary.d, primary.m, primary.s, primary.n, primary.day, primary.ts, primary.b, primary."Order Id". (-)"#);
+    insta::assert_snapshot!(refusal("selec 1").await, @"the SQL cannot be read: Expected: an SQL statement, found: selec at Line: 1, Column: 1; expected Spark SQL (-)");
 }
 
 #[tokio::test]
@@ -191,9 +193,40 @@ async fn a_failing_expression_names_no_value() {
     let (batch, _) = recorded();
     let context = SessionContext::new();
     context.register_batch("primary", batch).unwrap();
-    let frame = plan(&context, "select regexp_extract(s, concat('(', s), 1) from primary").await.unwrap();
+    let frame = plan(&context, "select regexp_extract(s, concat('(', s), 1) from primary").unwrap();
     let error = super::own_error(&frame.collect().await.unwrap_err()).unwrap();
     assert_eq!(error.to_string(), "a regular expression, computed for a row, cannot be used");
+}
+
+#[tokio::test]
+async fn bombs_do_not_grow_or_overflow() {
+    let nested = |open: &str, close: &str, times: usize| format!("{}s{}", open.repeat(times), close.repeat(times));
+    for predicate in [
+        format!("{}1 > 0", "1+".repeat(400)),
+        format!("{}b", "b and ".repeat(400)),
+        nested("right(", ", 3)", 50),
+        nested("(", " between 'a' and 'b')", 50),
+        nested("length(", ")", 50),
+        nested("case ", " when 'a' then 'b' end", 50),
+        format!("{}b", "not ".repeat(300)),
+        nested("(", " in ('a', 'b', 'c'))", 50),
+        "(".repeat(300),
+    ] {
+        let answer = refusal(&format!("select count(*) from primary where {predicate}")).await;
+        assert!(answer.len() < 5_000);
+    }
+    let (batch, _) = recorded();
+    let context = SessionContext::new();
+    context.register_batch("primary", batch.clone()).unwrap();
+    for (sql, answer) in [
+        (format!("select {}1 from primary limit 1", "1+".repeat(100)), json!(101.0)),
+        (format!("select count(*) from primary where {}i > 0", "i > 0 and ".repeat(160)), json!(5.0)),
+        (format!("select count(*) from primary where {}i > 0", "i = 0 or ".repeat(160)), json!(6.0)),
+    ] {
+        assert_eq!(answers(&context, &batch, &sql).await, Ok(vec![answer]));
+    }
+    let deep = refusal(&format!("select {}1 from primary", "1+".repeat(400))).await;
+    assert!(deep.starts_with("the SQL is nested more than 128 levels deep"), "{deep}");
 }
 
 proptest::proptest! {

@@ -112,9 +112,7 @@ fn count(args: &[ArrayRef]) -> Result<ArrayRef> {
 
 /// Without a match NULL.
 fn substr(args: &[ArrayRef]) -> Result<ArrayRef> {
-    let found = matched(args, |pattern, value, _| {
-        Ok(pattern.extract(value, 0).map_err(failed)?.map(str::to_owned))
-    })?;
+    let found = matched(args, |pattern, value, _| Ok(pattern.extract(value, 0).map_err(failed)?.map(str::to_owned)))?;
     Ok(Arc::new(StringArray::from(found)))
 }
 

@@ -86,7 +86,8 @@ fn months_between(args: &[ArrayRef]) -> Result<ArrayRef> {
         if end.day() == start.day() || (is_last_day(end) && is_last_day(start)) {
             return Some(months);
         }
-        let seconds = |time: NaiveDateTime| f64::from(time.day()) * 86_400.0 + f64::from(time.num_seconds_from_midnight());
+        let seconds =
+            |time: NaiveDateTime| f64::from(time.day()) * 86_400.0 + f64::from(time.num_seconds_from_midnight());
         let fraction = (seconds(end) - seconds(start)) / (31.0 * 86_400.0);
         Some(((months + fraction) * 1e8).round() / 1e8)
     };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 type Typed = fn(&[FieldRef], &[Option<&ScalarValue>]) -> Result<DataType>;
@@ -36,6 +37,13 @@ impl Hash for Own {
     }
 }
 
+impl Own {
+    /// Whether it gives a value back unchanged that has the type already.
+    fn keeps_type(&self) -> bool {
+        [super::cast::NAME, super::cast::AS_NUMBER].contains(&self.name)
+    }
+}
+
 /// A function whose type depends on its arguments.
 pub(super) fn typed(name: &'static str, typed: Typed, kernel: Kernel) -> Arc<ScalarUDF> {
     let signature = Signature::variadic_any(Volatility::Immutable);
@@ -57,7 +65,26 @@ impl ScalarUDFImpl for Own {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         let data_type = (self.typed)(args.arg_fields, args.scalar_arguments)?;
-        Ok(Arc::new(arrow::datatypes::Field::new(self.name, data_type, true)))
+        let nullable = match args.arg_fields.first() {
+            Some(first) if self.keeps_type() && *first.data_type() == data_type => first.is_nullable(),
+            _ => true,
+        };
+        Ok(Arc::new(arrow::datatypes::Field::new(self.name, data_type, nullable)))
+    }
+
+    /// A cast to the type that a value has is the value: what is planned over columns alone can be pushed down.
+    fn simplify(&self, mut args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        let from = args.first().map(|first| info.get_data_type(first)).transpose()?;
+        let to = match args.get(1) {
+            _ if !self.keeps_type() => None,
+            None => from.clone().filter(|from| from.is_numeric()),
+            Some(Expr::Literal(ScalarValue::Utf8(Some(word)), _)) => super::cast::named(word),
+            Some(_) => None,
+        };
+        if from.is_some() && from == to && !args.is_empty() {
+            return Ok(ExprSimplifyResult::Simplified(args.swap_remove(0)));
+        }
+        Ok(ExprSimplifyResult::Original(args))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
