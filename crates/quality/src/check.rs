@@ -43,12 +43,12 @@ pub fn check(ruleset: &Ruleset, schema: &Schema, references: Option<&BTreeMap<St
             }
             _ => problems_of(leaf, schema, references, &compiler),
         };
-        problems.extend(found.into_iter().map(|problem| problem.at(&at)));
+        problems.extend(found.into_iter().map(|problem| problem.within(&at)));
     }
     for analyzer in ruleset.analyzers() {
         let at = place(&ruleset.text, &ruleset.file, analyzer.start);
         let found = measured_problems(measuring::of_analyzer(analyzer, schema), schema, &compiler);
-        problems.extend(found.into_iter().map(|problem| problem.at(&at)));
+        problems.extend(found.into_iter().map(|problem| problem.within(&at)));
     }
     problems
 }
@@ -67,8 +67,8 @@ pub async fn check_with_references(ruleset: &Ruleset, own: &str, schemas: &BTree
         }
     }
     for leaf in ruleset.rules.iter().flat_map(|rule| rule.node.leaves()).filter(|leaf| leaf.name() == "CustomSql") {
-        if let Err(error) = crate::custom_sql::plan(&context, leaf.column()).await {
-            problems.push(error.at(place(&ruleset.text, &ruleset.file, leaf.start)));
+        if let Err(error) = crate::custom_sql::plan(&context, leaf.column()) {
+            problems.push(error.within(place(&ruleset.text, &ruleset.file, leaf.start)));
         }
     }
     problems

@@ -1,10 +1,7 @@
 //! `CustomSql`: one SELECT over `primary` and the declared references.
 
-use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{DataFrame, SessionContext};
 use lakegate_contract::{Error, Result};
-
-use crate::row::PlannerText as _;
 
 /// Longest statement or predicate.
 const MAX_LENGTH: usize = 65_536;
@@ -33,22 +30,11 @@ pub(crate) fn refuse_monsters(sql: &str) -> Result<()> {
 
 /// The tables that a statement names; none when it does not parse, which planning will tell.
 pub(crate) fn tables(sql: &str) -> Vec<String> {
-    if refuse_monsters(sql).is_err() {
-        return Vec::new();
-    }
-    let state = SessionContext::new().state();
-    let dialect = state.config().options().sql_parser.dialect;
-    let parsed = state.sql_to_statement(sql, &dialect).and_then(|statement| state.resolve_table_references(&statement));
-    parsed.map(|tables| tables.iter().map(|table| table.table().to_owned()).collect()).unwrap_or_default()
+    if refuse_monsters(sql).is_err() { Vec::new() } else { crate::spark::tables(sql) }
 }
 
 /// Plans a statement that may only read.
-pub(crate) async fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
+pub(crate) fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
     refuse_monsters(sql)?;
-    let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    context.sql_with_options(sql, options).await.map_err(|e| {
-        Error::usage("the SQL of CustomSql cannot be run")
-            .expected("one SELECT over `primary` and the declared references")
-            .caused_by(e.strip_backtrace_text())
-    })
+    crate::spark::plan(context, sql).map_err(|error| error.within("CustomSql"))
 }

@@ -50,6 +50,7 @@ mod row_outcome;
 mod row_wise;
 mod rule_type;
 mod shape;
+mod spark;
 mod spark_time;
 mod suggest;
 

@@ -64,7 +64,7 @@ fn grouped_match(own: &[String], theirs: &[String], reference: &str) -> String {
 
 /// What a statement gives: a number, or without a condition the rows that pass.
 pub(crate) async fn custom_sql(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
-    let frame = custom_sql::plan(context, leaf.column()).await?;
+    let frame = custom_sql::plan(context, leaf.column())?;
     if leaf.condition.is_some() {
         let batches = frame.collect().await.map_err(unreadable)?;
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
@@ -199,7 +199,7 @@ async fn kept_values(leaf: &Leaf, context: &SessionContext) -> Result<DataFrame>
     let mut frame = context.table("primary").await.map_err(unreadable)?;
     if let Some(text) = &leaf.filter {
         custom_sql::refuse_monsters(text)?;
-        let predicate = context.state().create_logical_expr(text, frame.schema()).map_err(unreadable)?;
+        let (predicate, _) = crate::spark::predicate(context, text, frame.schema())?;
         frame = frame.filter(predicate).map_err(unreadable)?;
     }
     frame.filter(ident(leaf.column()).is_not_null()).map_err(unreadable)
@@ -226,6 +226,9 @@ pub(crate) fn quoted(name: &str) -> String {
 
 /// A reader's message may quote what it could not read, a planner's does not.
 pub(crate) fn unreadable(error: DataFusionError) -> Error {
+    if let Some(own) = crate::spark::own_error(&error) {
+        return own;
+    }
     match error.find_root() {
         DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::SQL(..) => {
             Error::usage("the rule cannot be planned").caused_by(error.strip_backtrace())

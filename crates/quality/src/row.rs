@@ -80,7 +80,7 @@ impl RowRules {
             .filter(|rule| is_row_rule(rule))
             .map(|rule| {
                 let place = || crate::lexer::place(&ruleset.text, &ruleset.file, rule.start);
-                let node = compiler.node(&rule.node).map_err(|e| e.at(place()))?;
+                let node = compiler.node(&rule.node).map_err(|e| e.within(place()))?;
                 Ok(CompiledRule { text: rule.text.clone(), warns: rule.only_warns(), node })
             })
             .collect::<Result<_>>()?;
@@ -199,7 +199,10 @@ impl RowLeaf {
 impl Filter {
     /// The rows for which the predicate is true: neither false nor NULL.
     pub(crate) fn kept(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let failed = |_| Error::usage("the predicate of a `where` fails on the data");
+        let failed = |error| {
+            crate::spark::own_error(&error)
+                .unwrap_or_else(|| Error::usage("the predicate of a `where` fails on the data"))
+        };
         let value = self.0.evaluate(batch).map_err(failed)?.into_array(batch.num_rows()).map_err(failed)?;
         let truth =
             value.as_boolean_opt().ok_or_else(|| Error::usage("the predicate of a `where` is not true or false"))?;
@@ -304,8 +307,9 @@ impl Compiler {
             Error::usage("the predicate of a `where` cannot be understood").caused_by(e.strip_backtrace_text())
         };
         let schema = DFSchema::try_from(SchemaRef::clone(&self.schema)).map_err(bad)?;
-        let parsed = self.context.state().create_logical_expr(text, &schema).map_err(bad)?;
-        let compiled = self.context.state().create_physical_expr(parsed, &schema).map_err(bad)?;
+        let (predicate, state) =
+            crate::spark::predicate(&self.context, text, &schema).map_err(|e| e.within("where"))?;
+        let compiled = state.create_physical_expr(predicate, &schema).map_err(bad)?;
         Ok(Some(Filter(compiled)))
     }
 }

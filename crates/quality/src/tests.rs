@@ -353,7 +353,7 @@ fn checking_finds_every_problem() {
     let references = BTreeMap::from([("users".to_owned(), references().schema())]);
     let problems = check(&parse(text, "r").unwrap(), &data().schema(), Some(&references));
     let places: Vec<&str> = problems.iter().map(|p| p.place().unwrap()).collect();
-    assert_eq!(places, ["r:2:2", "r:3:2", "r:4:2", "r:5:2", "r:6:2", "r:7:2", "r:8:2"]);
+    assert_eq!(places, ["r:2:2", "r:3:2", "r:4:2", "r:5:2", "r:6:2", "r:7:2", "r:8:2: where"]);
     assert_eq!(problems[0].advice(), Some("did you mean `status`?"));
     assert_eq!(problems[4].advice(), Some("did you mean `users`?"));
 }

@@ -6,6 +6,7 @@
 //! there on all others, and exactly on these.
 
 mod class;
+mod find;
 mod node;
 mod parse;
 mod print;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 use lakegate_contract::{Error, Result};
 
+pub(crate) use find::Replacement;
 use node::{Doubts, Node};
 use print::{Form, printed};
 
@@ -26,8 +28,10 @@ const MAX_STEPS: usize = 1_000_000;
 /// A compiled regular expression of Java's dialect.
 pub(crate) struct Pattern {
     engine: Engine,
-    #[cfg_attr(not(test), expect(dead_code, reason = "named groups are for replacing"))]
+    /// Numbers of the named groups.
     names: BTreeMap<String, usize>,
+    /// How many groups capture.
+    groups: usize,
 }
 
 enum Engine {
@@ -83,7 +87,7 @@ impl Pattern {
         } else {
             Engine::Linear(linear(&node).map_err(refused)?)
         };
-        Ok(Self { engine, names: parsed.names })
+        Ok(Self { engine, names: parsed.names, groups: parsed.groups })
     }
 }
 

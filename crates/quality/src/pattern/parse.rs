@@ -22,8 +22,6 @@ pub(super) struct Parsed {
     pub(super) names: BTreeMap<String, usize>,
     /// How many groups capture.
     pub(super) groups: usize,
-    /// Whether it asks where the previous match ended.
-    pub(super) continues: bool,
 }
 
 /// A character, and whether it may have a meaning of its own.
@@ -60,7 +58,6 @@ pub(super) struct Parser {
     groups: usize,
     names: BTreeMap<String, usize>,
     depth: usize,
-    continues: bool,
 }
 
 /// What an escape stands for.
@@ -76,20 +73,13 @@ pub(super) fn parse(pattern: &str) -> Refused<Parsed> {
     if length > MAX_LENGTH {
         return Err(format!("it has {length} characters, more than {MAX_LENGTH}"));
     }
-    let mut parser = Parser {
-        units: units(pattern),
-        at: 0,
-        flags: Flags::default(),
-        groups: 0,
-        names: BTreeMap::new(),
-        depth: 0,
-        continues: false,
-    };
+    let mut parser =
+        Parser { units: units(pattern), at: 0, flags: Flags::default(), groups: 0, names: BTreeMap::new(), depth: 0 };
     let node = parser.alternation().map_err(|why| parser.placed(&why))?;
     if parser.at < parser.units.len() {
         return Err(parser.placed("`)` closes no group"));
     }
-    Ok(Parsed { node, names: parser.names, groups: parser.groups, continues: parser.continues })
+    Ok(Parsed { node, names: parser.names, groups: parser.groups })
 }
 
 /// Resolves `\Q…\E`.
@@ -427,13 +417,10 @@ impl Parser {
     /// `\A`, `\b` and the others that are no single character.
     fn assertion(&mut self, c: char) -> Refused<Node> {
         Ok(match c {
-            'A' => Node::Start,
+            // Of one search, the previous match ended where the text begins.
+            'A' | 'G' => Node::Start,
             'z' => Node::End,
             'Z' => Node::FinalEnd(self.lines()),
-            'G' => {
-                self.continues = true;
-                Node::Start
-            }
             'b' if self.take_text("{g}") => {
                 return Err("`\\b{g}` is not supported: boundaries are those of words, `\\b`".to_owned());
             }

@@ -1,0 +1,174 @@
+//! Spark SQL, as users of Glue write it in `where` and `CustomSql`, run by DataFusion.
+//!
+//! A text is read with Spark's quotes and escapes ([`dialect`]), its names are spelled as the datasets spell them ([`names`]), its
+//! functions and casts become expressions with Spark's meaning ([`rewrite`], [`functions`]), and its operators are planned by the
+//! types of their sides ([`operators`]). Functions come from `datafusion-spark` where that has them right; Spark's own answers, recorded
+//! by `tests/oracle/spark_expressions.py`, decide.
+
+mod build;
+mod cast;
+mod dialect;
+mod functions;
+mod moment;
+mod names;
+mod numbers;
+mod operators;
+mod rewrite;
+mod texts;
+mod times;
+mod udf;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::common::DFSchema;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::{FunctionRegistry as _, SessionState};
+use datafusion::logical_expr::Expr;
+use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{self, visit_relations};
+use lakegate_contract::{Error, Result};
+
+/// The context with Spark's functions and operators over the same tables and memory.
+fn spark_state(context: &SessionContext) -> std::result::Result<SessionState, DataFusionError> {
+    let mut state = SessionStateBuilder::new_from_existing(context.state()).build();
+    let options = state.config_mut().options_mut();
+    // A number with a point is a decimal in Spark, and 0.1 + 0.2 = 0.3.
+    options.sql_parser.parse_float_as_decimal = true;
+    datafusion_spark::register_all(&mut state)?;
+    // The library's takes doubles alone.
+    state.register_udaf(datafusion::functions_aggregate::average::avg_udaf())?;
+    let own = [cast::udf(), numbers::division(), numbers::integral_division(), numbers::decimal_division()];
+    let own = own
+        .into_iter()
+        .chain([numbers::round(), numbers::bround(), numbers::square_root(), cast::as_number()])
+        .chain(texts::functions());
+    for function in own.chain(times::functions()) {
+        state.register_udf(function)?;
+    }
+    let mut planners = vec![Arc::new(operators::Operators) as Arc<_>];
+    planners.extend(state.expr_planners().iter().cloned());
+    Ok(SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build())
+}
+
+/// Room for the recursion of parser, visitors and planner over the longest text that is let through.
+const STACK: usize = 128 << 20;
+
+/// Works in a thread of its own, whose stack is deep: those of a runtime's threads are not.
+fn on_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("plan of a rule".to_owned()).stack_size(STACK);
+        let running = thread.spawn_scoped(scope, work);
+        let running = running.map_err(|e| Error::unavailable("a thread cannot be started").caused_by(e))?;
+        running.join().map_err(|_| Error::bug("planning a rule has stopped"))?
+    })
+}
+
+/// Plans a query over the tables of a context; it may only read.
+///
+/// # Errors
+/// What in the text is no Spark SQL, or has no counterpart here.
+pub(crate) fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
+    on_deep_stack(|| futures::executor::block_on(planned(context, sql)))
+}
+
+async fn planned(context: &SessionContext, sql: &str) -> Result<DataFrame> {
+    let mut query = dialect::query(sql)?;
+    names::Names::new(tables_of(context, &query).await).resolve(&mut query);
+    rewrite::rewrite(&mut query)?;
+    let state = spark_state(context).map_err(not_planned)?;
+    let statement = Statement::Statement(Box::new(ast::Statement::Query(query)));
+    let plan = state.statement_to_plan(statement).await.map_err(not_planned)?;
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false)
+        .verify_plan(&plan)
+        .map_err(not_planned)?;
+    Ok(DataFrame::new(state, plan))
+}
+
+/// Plans a predicate over one table.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn predicate(context: &SessionContext, sql: &str, schema: &DFSchema) -> Result<(Expr, SessionState)> {
+    on_deep_stack(|| planned_predicate(context, sql, schema))
+}
+
+fn planned_predicate(context: &SessionContext, sql: &str, schema: &DFSchema) -> Result<(Expr, SessionState)> {
+    let mut parsed = dialect::expression(sql)?;
+    let columns = BTreeMap::from([("primary".to_owned(), dialect::columns(schema))]);
+    names::Names::new(columns).resolve_expression(&mut parsed);
+    rewrite::rewrite(&mut parsed)?;
+    let state = spark_state(context).map_err(not_planned)?;
+    let named = ast::ExprWithAlias { expr: parsed, alias: None };
+    let planned = state.create_logical_expr_from_sql_expr(named, schema).map_err(not_planned)?;
+    Ok((planned, state))
+}
+
+/// The tables that a statement names; none when it does not parse, which planning will tell.
+pub(crate) fn tables(sql: &str) -> Vec<String> {
+    on_deep_stack(|| Ok(named_tables(sql))).unwrap_or_default()
+}
+
+fn named_tables(sql: &str) -> Vec<String> {
+    let Ok(query) = dialect::query(sql) else { return Vec::new() };
+    let defined: Vec<String> =
+        query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.to_lowercase()).collect();
+    let mut found = Vec::new();
+    let _: std::ops::ControlFlow<()> = visit_relations(&query, |name| {
+        let table = name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
+        found.extend(table.filter(|table| !defined.contains(&table.to_lowercase())));
+        std::ops::ControlFlow::Continue(())
+    });
+    found
+}
+
+/// The columns of the tables of a context.
+async fn tables_of(context: &SessionContext, query: &ast::Query) -> BTreeMap<String, Vec<String>> {
+    let mut registered = Vec::new();
+    for catalog in context.catalog_names() {
+        for schema in context
+            .catalog(&catalog)
+            .map(|catalog| (catalog.schema_names(), catalog))
+            .into_iter()
+            .flat_map(|(names, catalog)| names.into_iter().filter_map(move |name| catalog.schema(&name)))
+        {
+            registered.extend(schema.table_names());
+        }
+    }
+    let mut wanted = Vec::new();
+    let _: std::ops::ControlFlow<()> = visit_relations(query, |name| {
+        wanted.extend(name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()));
+        std::ops::ControlFlow::Continue(())
+    });
+    let mut tables = BTreeMap::new();
+    for name in registered.into_iter().filter(|name| wanted.contains(&name.to_lowercase())) {
+        if let Ok(provider) = context.table_provider(datafusion::common::TableReference::bare(name.as_str())).await {
+            tables.insert(name, provider.schema().fields().iter().map(|field| field.name().clone()).collect());
+        }
+    }
+    tables
+}
+
+/// What a function of ours has refused, of an error that went through the engine.
+pub(crate) fn own_error(error: &DataFusionError) -> Option<Error> {
+    match error.find_root() {
+        DataFusionError::External(source) => {
+            source.downcast_ref::<Error>().map(|own| Error::new(own.class(), own.to_string()))
+        }
+        _ => None,
+    }
+}
+
+/// A planner's message names columns, functions and literals of the rule, never data.
+fn not_planned(error: DataFusionError) -> Error {
+    Error::usage("the SQL cannot be planned").caused_by(error.strip_backtrace())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! Dates and timestamps as Spark spells and reads them, in UTC.
+
+use chrono::{DateTime, Datelike as _, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _};
+
+const MICROS: i64 = 1_000_000;
+
+/// Days since 1970-01-01 of a date.
+pub(super) fn days_of(date: NaiveDate) -> Option<i32> {
+    i32::try_from(date.signed_duration_since(NaiveDate::default()).num_days()).ok()
+}
+
+pub(super) fn date_of(days: i32) -> Option<NaiveDate> {
+    NaiveDate::default().checked_add_signed(Duration::try_days(days.into())?)
+}
+
+/// The date and time of microseconds since 1970-01-01.
+pub(super) fn time_of(micros: i64) -> Option<NaiveDateTime> {
+    DateTime::from_timestamp_micros(micros).map(|time| time.naive_utc())
+}
+
+pub(super) fn micros_of(time: NaiveDateTime) -> i64 {
+    time.and_utc().timestamp_micros()
+}
+
+/// `2026-03-01`.
+pub(super) fn spelled_day(days: i32) -> String {
+    date_of(days).map(|date| format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())).unwrap_or_default()
+}
+
+/// `2026-03-01 12:30:00.5`: no more digits of a fraction than there are.
+pub(super) fn spelled(micros: i64) -> String {
+    let Some(time) = time_of(micros) else { return String::new() };
+    let whole = time.format("%Y-%m-%d %H:%M:%S").to_string();
+    match micros.rem_euclid(MICROS) {
+        0 => whole,
+        fraction => format!("{whole}.{}", format!("{fraction:06}").trim_end_matches('0')),
+    }
+}
+
+/// A date: year, then month and day or nothing; what follows `T` or a space behind a day does not matter.
+pub(super) fn day(text: &str) -> Option<i32> {
+    let (date, rest) = text.split_once(['T', ' ']).map_or((text, false), |(date, _)| (date, true));
+    let mut parts = date.splitn(3, '-');
+    let year = digits(parts.next()?, 4, 7)?;
+    let (month, day) = (parts.next(), parts.next());
+    if rest && day.is_none() {
+        return None;
+    }
+    let month = month.map_or(Some(1), |text| digits(text, 1, 2))?;
+    let day = day.map_or(Some(1), |text| digits(text, 1, 2))?;
+    days_of(NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?)
+}
+
+fn digits(text: &str, least: usize, most: usize) -> Option<u32> {
+    let fits = (least..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    fits.then(|| text.parse().ok()).flatten()
+}
+
+/// A timestamp: a date, perhaps a time, perhaps a zone.
+pub(super) fn moment(text: &str) -> Option<i64> {
+    let Some((date, time)) = text.split_once(['T', ' ']) else {
+        return date_of(day(text)?).map(|date| micros_of(date.into()));
+    };
+    let date = date_of(day(date)?)?;
+    if date_has_no_day(text) {
+        return None;
+    }
+    let (time, offset) = zoned(time)?;
+    let time = if time.is_empty() { NaiveTime::MIN } else { time_of_day(time)? };
+    Some(micros_of(date.and_time(time)) - offset * MICROS)
+}
+
+fn date_has_no_day(text: &str) -> bool {
+    text.split(['T', ' ']).next().is_none_or(|date| date.split('-').count() < 3)
+}
+
+/// Cuts a zone off: its offset in seconds.
+fn zoned(time: &str) -> Option<(&str, i64)> {
+    if let Some(plain) = time.strip_suffix('Z').or_else(|| time.strip_suffix("UTC")) {
+        return Some((plain.trim_end(), 0));
+    }
+    let Some(at) = time.rfind(['+', '-']) else { return Some((time, 0)) };
+    let (plain, zone) = time.split_at_checked(at)?;
+    let (hours, minutes) = zone.get(1..)?.split_once(':').unwrap_or((zone.get(1..)?, "0"));
+    let seconds = i64::from(digits(hours, 1, 2)?) * 3600 + i64::from(digits(minutes, 1, 2)?) * 60;
+    (seconds <= 18 * 3600).then_some((plain.trim_end(), if zone.starts_with('-') { -seconds } else { seconds }))
+}
+
+fn time_of_day(text: &str) -> Option<NaiveTime> {
+    let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut parts = clock.split(':');
+    let mut next = |needed: bool| match parts.next() {
+        Some(part) => digits(part, 1, 2),
+        None => (!needed).then_some(0),
+    };
+    let (hour, minute, second) = (next(true)?, next(true)?, next(false)?);
+    if parts.next().is_some() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let micros: u32 = format!("{:0<6.6}", fraction).parse().ok()?;
+    NaiveTime::from_hms_micro_opt(hour, minute, second, micros)
+}
+
+/// A piece of a pattern such as `yyyy-MM-dd HH:mm:ss`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    /// A letter and how often it stands there.
+    Field(char, usize),
+    Literal(String),
+}
+
+/// A pattern of Java's `DateTimeFormatter`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Format(Vec<Piece>);
+
+impl Format {
+    /// Reads a pattern; the error says which letter is not known.
+    pub(super) fn new(pattern: &str) -> Result<Self, String> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut chars = pattern.chars().peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '\'' => {
+                    let mut quoted = String::new();
+                    loop {
+                        match chars.next() {
+                            Some('\'') if chars.peek() == Some(&'\'') => {
+                                chars.next();
+                                quoted.push('\'');
+                            }
+                            Some('\'') => break,
+                            Some(other) => quoted.push(other),
+                            None => return Err("a quote is not closed".to_owned()),
+                        }
+                    }
+                    pieces.push(Piece::Literal(if quoted.is_empty() { "'".to_owned() } else { quoted }));
+                }
+                c if c.is_ascii_alphabetic() => match pieces.last_mut() {
+                    Some(Piece::Field(last, count)) if *last == c => *count += 1,
+                    _ => pieces.push(Piece::Field(c, 1)),
+                },
+                c => pieces.push(Piece::Literal(c.to_string())),
+            }
+        }
+        for piece in &pieces {
+            if let Piece::Field(letter, count) = piece
+                && !matches!(
+                    (letter, count),
+                    ('y' | 'u', 1..=4)
+                        | ('M' | 'L', 1..=4)
+                        | ('d' | 'H' | 'h' | 'm' | 's' | 'k', 1..=2)
+                        | ('S', 1..=9)
+                        | ('E', 1..=4)
+                        | ('a', 1)
+                        | ('D', 1 | 3)
+                        | ('Q' | 'q', 1)
+                )
+            {
+                return Err(format!("`{}` is not supported", letter.to_string().repeat(*count)));
+            }
+        }
+        Ok(Self(pieces))
+    }
+
+    /// Spells a time.
+    pub(super) fn spelled(&self, time: NaiveDateTime) -> String {
+        let mut out = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Literal(text) => out.push_str(text),
+                Piece::Field(letter, count) => out.push_str(&field(time, *letter, *count)),
+            }
+        }
+        out
+    }
+
+    /// Reads a time; all of the text must fit.
+    pub(super) fn read(&self, text: &str) -> Option<NaiveDateTime> {
+        let mut parts = Parts::default();
+        let mut rest = text;
+        for (index, piece) in self.0.iter().enumerate() {
+            rest = match piece {
+                Piece::Literal(literal) => rest.strip_prefix(literal.as_str())?,
+                Piece::Field(letter, count) => {
+                    let adjacent = matches!(self.0.get(index + 1), Some(Piece::Field(..)));
+                    parts.take(rest, *letter, *count, adjacent)?
+                }
+            };
+        }
+        if rest.is_empty() { parts.time() } else { None }
+    }
+}
+
+fn field(time: NaiveDateTime, letter: char, count: usize) -> String {
+    let half = |hour: u32| if hour.is_multiple_of(12) { 12 } else { hour % 12 };
+    let number = match letter {
+        'y' | 'u' if count == 2 => i64::from(time.year().rem_euclid(100)),
+        'y' | 'u' => i64::from(time.year()),
+        'M' | 'L' if count == 3 => return time.format("%b").to_string(),
+        'M' | 'L' if count == 4 => return time.format("%B").to_string(),
+        'M' | 'L' => time.month().into(),
+        'd' => time.day().into(),
+        'D' => time.ordinal().into(),
+        'Q' | 'q' => (time.month0() / 3 + 1).into(),
+        'H' => time.hour().into(),
+        'k' => (if time.hour() == 0 { 24 } else { time.hour() }).into(),
+        'h' => half(time.hour()).into(),
+        'm' => time.minute().into(),
+        's' => time.second().into(),
+        'S' => {
+            let nanos = format!("{:09}", time.nanosecond());
+            return nanos.get(..count).unwrap_or(&nanos).to_owned();
+        }
+        'E' if count == 4 => return time.format("%A").to_string(),
+        'E' => return time.format("%a").to_string(),
+        _ => return time.format("%p").to_string(),
+    };
+    format!("{number:0count$}")
+}
+
+/// What a text has told so far.
+#[derive(Default)]
+struct Parts {
+    year: Option<i32>,
+    month: Option<u32>,
+    day: Option<u32>,
+    hour: u32,
+    half: Option<bool>,
+    minute: u32,
+    second: u32,
+    nanos: u32,
+}
+
+impl Parts {
+    /// Reads one field at the front of `text`, and returns what is behind it.
+    fn take<'a>(&mut self, text: &'a str, letter: char, count: usize, adjacent: bool) -> Option<&'a str> {
+        if letter == 'M' && count >= 3 {
+            return self.month_name(text, count);
+        }
+        if letter == 'a' {
+            let (name, rest) = text.split_at_checked(2)?;
+            self.half = Some(match name {
+                "AM" => false,
+                "PM" => true,
+                _ => return None,
+            });
+            return Some(rest);
+        }
+        let available = text.bytes().take_while(u8::is_ascii_digit).count();
+        let wanted = match (count, letter) {
+            (1, _) if !adjacent => available.min(if letter == 'S' { 1 } else { 9 }),
+            _ => count,
+        };
+        if wanted == 0 || available < wanted {
+            return None;
+        }
+        let (digits, rest) = text.split_at_checked(wanted)?;
+        let number: u32 = digits.parse().ok()?;
+        match letter {
+            'y' | 'u' if count == 2 => self.year = i32::try_from(number + 2000).ok(),
+            'y' | 'u' => self.year = i32::try_from(number).ok(),
+            'M' | 'L' => self.month = Some(number),
+            'd' => self.day = Some(number),
+            'H' if number < 24 => self.hour = number,
+            'h' if (1..=12).contains(&number) => {
+                self.hour = number % 12;
+                self.half.get_or_insert(false);
+            }
+            'm' if number < 60 => self.minute = number,
+            's' if number < 60 => self.second = number,
+            'S' => self.nanos = number * 10u32.checked_pow(u32::try_from(9usize.checked_sub(wanted)?).ok()?)?,
+            _ => return None,
+        }
+        Some(rest)
+    }
+
+    fn month_name<'a>(&mut self, text: &'a str, count: usize) -> Option<&'a str> {
+        const NAMES: [&str; 12] = [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ];
+        let (month, name) = (1u32..).zip(NAMES).find_map(|(month, name)| {
+            let name = if count == 3 { name.get(..3)? } else { name };
+            text.starts_with(name).then_some((month, name))
+        })?;
+        self.month = Some(month);
+        text.strip_prefix(name)
+    }
+
+    fn time(self) -> Option<NaiveDateTime> {
+        let date = NaiveDate::from_ymd_opt(self.year.unwrap_or(1970), self.month.unwrap_or(1), self.day.unwrap_or(1))?;
+        let hour = self.hour + if self.half == Some(true) { 12 } else { 0 };
+        date.and_hms_nano_opt(hour, self.minute, self.second, self.nanos)
+    }
+}
