@@ -289,6 +289,11 @@ fn rules_that_could_not_be_judged_are_refused_before() {
     ] {
         assert!(problem(rule).contains(expected), "{rule}: {}", problem(rule));
     }
+    // Refused by the parser or by the check.
+    for rule in ["FileMatch", "FileMatch \"a\"", "FileMatch \"a\" \"b\" in [\"00\"]"] {
+        let parsed = crate::parse(&format!("Rules = [ {rule} ]"), "t.dqdl");
+        assert!(parsed.is_err() || !problem(rule).is_empty(), "{rule}");
+    }
     for rule in [
         "FileMatch \"a\" in [\"3ee0d8617ac041793154713e5ef8f319\"] with hashAlgorithm = \"MD5\"",
         "FileFreshness \"s3://bucket/\" >= (now() - 1 days) with failFast = \"true\" with timeZone = \"Asia/Seoul\"",

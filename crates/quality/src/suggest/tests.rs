@@ -51,6 +51,7 @@ fn words(rows: i64, word: impl Fn(i64) -> Option<String>) -> ArrayRef {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a whole ruleset")]
 async fn a_shops_orders() {
     let status = ["paid", "shipped", "lost"];
     let amounts = Decimal128Array::from_iter_values((0..200).map(|n| 150 + n * 31)).with_precision_and_scale(12, 2);
