@@ -19,6 +19,7 @@ pub mod quarantine;
 mod record;
 mod resilience;
 pub mod rows;
+mod rule_history;
 mod run;
 pub mod source;
 mod state_machine;

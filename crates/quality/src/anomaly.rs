@@ -20,7 +20,7 @@ use crate::measure::as_double;
 /// Fewest earlier values.
 pub(crate) const FEWEST: usize = 7;
 /// Most earlier values.
-const MOST: usize = 90;
+pub(crate) const MOST: usize = 90;
 const FEWEST_OF_A_DAY: usize = 3;
 /// Of the distance from the median to the standard deviation of a normal distribution.
 const NORMAL: f64 = 1.4826;

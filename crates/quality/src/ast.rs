@@ -183,6 +183,13 @@ pub(crate) enum Node {
 }
 
 impl Node {
+    pub(crate) fn change_leaves(&mut self, change: &mut impl FnMut(&mut Leaf)) {
+        match self {
+            Node::Leaf(leaf) => change(leaf),
+            Node::And(nodes) | Node::Or(nodes) => nodes.iter_mut().for_each(|node| node.change_leaves(change)),
+        }
+    }
+
     pub(crate) fn leaves(&self) -> Vec<&Leaf> {
         match self {
             Node::Leaf(leaf) => vec![leaf.as_ref()],

@@ -103,7 +103,7 @@ impl DatasetRules {
         let mut evaluation = Evaluation::default();
         for planned in &self.rules {
             let finding = self.judge_rule(planned, &judge, &mut evaluation.series).await?;
-            evaluation.outcomes.push(outcome(&planned.of, finding));
+            evaluation.outcomes.push(outcome(&planned.of, finding, history));
         }
         for planned in &self.analyzers {
             let outcome = self.measure_analyzer(planned, &judge, &mut evaluation.series).await;
@@ -235,9 +235,10 @@ fn rows_hold(measured: &Measured, index: usize) -> Finding {
     finding(broken == 0, [], Some(format!("{broken} of {} rows do not satisfy it", reading.rows)))
 }
 
-fn outcome(rule: &Rule, finding: Finding) -> RuleOutcome {
+fn outcome(rule: &Rule, finding: Finding, history: &History) -> RuleOutcome {
     RuleOutcome {
         rule: rule.text.clone(),
+        evaluated: history.evaluated(&rule.node),
         line: rule.line,
         result: finding.result,
         metrics: finding.metrics,

@@ -20,7 +20,7 @@ const MOST_FREQUENT: usize = 20;
 /// Share of the values outside of the ends that makes new ends, when it was exceeded so many runs in a row
 /// (<https://docs.aws.amazon.com/glue/latest/dg/dqdl.html#dqdl-analyzers>).
 const OVERFLOW: f64 = 0.05;
-const OVERFLOWING_RUNS: usize = 3;
+pub(crate) const OVERFLOWING_RUNS: usize = 3;
 
 /// Measures a distribution; `history` has the ends that earlier runs chose.
 pub(crate) async fn measure(

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use lakegate_contract::{Error, Result};
 
-use crate::ast::Leaf;
+use crate::ast::{Leaf, Node, Ruleset};
 use crate::condition::{Comparison, Condition, Number, NumberCondition, NumberOperand};
 use crate::dynamic::{Expression, Function};
 use crate::measure::as_double;
@@ -53,6 +53,18 @@ impl History {
         self.series.get(series).map_or(&[], Vec::as_slice)
     }
 
+    /// A rule as it is judged, where it asks for earlier runs; `None` where it does not.
+    pub(crate) fn evaluated(&self, node: &Node) -> Option<String> {
+        let mut node = node.clone();
+        let mut changed = false;
+        node.change_leaves(&mut |leaf| {
+            if let Ok(Cow::Owned(resolved)) = self.resolved(leaf) {
+                (*leaf, changed) = (resolved, true);
+            }
+        });
+        changed.then(|| crate::print::node(&node))
+    }
+
     /// The rule with numbers in place of its expressions over earlier runs.
     ///
     /// # Errors
@@ -75,6 +87,38 @@ impl History {
             leaf.threshold = Some(with_numbers(threshold, earlier)?);
         }
         Ok(Cow::Owned(leaf))
+    }
+}
+
+impl Ruleset {
+    /// How many earlier runs its rules and analyzers ask for; 0 when they do not.
+    pub fn runs_needed(&self) -> usize {
+        let leaves = self.rules.iter().flat_map(|rule| rule.node.leaves());
+        let of_rules = leaves.map(|leaf| match (leaf.name(), &leaf.condition) {
+            ("DetectAnomalies", _) => crate::anomaly::MOST,
+            (_, Some(Condition::Number(condition))) => asked(condition).max(leaf.threshold.as_ref().map_or(0, asked)),
+            _ => leaf.threshold.as_ref().map_or(0, asked),
+        });
+        let of_analyzers = self.analyzers.iter().filter(|analyzer| analyzer.name == "Distribution");
+        of_rules.chain(of_analyzers.map(|_| crate::distribution::OVERFLOWING_RUNS)).max().unwrap_or(0)
+    }
+}
+
+fn asked(condition: &NumberCondition) -> usize {
+    let of_operand = |operand: &NumberOperand| match operand {
+        NumberOperand::Dynamic(dynamic) => runs_of(&dynamic.expression),
+        _ => 0,
+    };
+    condition.comparison.operands().into_iter().map(of_operand).max().unwrap_or(0)
+}
+
+fn runs_of(expression: &Expression) -> usize {
+    match expression {
+        Expression::Number(_) => 0,
+        Expression::Latest => 1,
+        Expression::Last(count) => usize::try_from(*count).unwrap_or(usize::MAX),
+        Expression::Call(_, inner) | Expression::Index(inner, _) => runs_of(inner),
+        Expression::Binary(_, left, right) => runs_of(left).max(runs_of(right)),
     }
 }
 
@@ -230,6 +274,20 @@ mod tests {
             assert_eq!(value(expression, &[]).unwrap(), 0.0, "{expression}");
         }
         assert!(value("index(last(5), 4)", &earlier).unwrap_err().found().contains("4 earlier runs"));
+    }
+
+    #[test]
+    fn a_ruleset_says_how_many_runs_it_asks_for() {
+        for (text, runs) in [
+            ("Rules = [ RowCount > 0 ]", 0),
+            ("Rules = [ RowCount > last() ]", 1),
+            ("Rules = [ (RowCount > 0.5 * avg(last(7))) and (Mean \"a\" between last() and max(last(30)) + 1) ]", 30),
+            ("Rules = [ ColumnValues \"a\" > 1 with threshold > median(last(5)) ]", 5),
+            ("Rules = [ DetectAnomalies \"RowCount\" ]", 90),
+            ("Analyzers = [ RowCount, Distribution \"a\" ]", 3),
+        ] {
+            assert_eq!(parse(text, "t").unwrap().runs_needed(), runs, "{text}");
+        }
     }
 
     #[test]

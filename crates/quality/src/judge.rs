@@ -1,7 +1,5 @@
 //! One rule, judged by what was measured.
 
-use std::borrow::Cow;
-
 use arrow::datatypes::SchemaRef;
 use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
@@ -39,15 +37,7 @@ impl Judge<'_> {
             return errored(problem.to_owned());
         }
         match self.history.resolved(leaf) {
-            Ok(Cow::Borrowed(leaf)) => self.resolved_leaf(leaf, index).await,
-            Ok(Cow::Owned(leaf)) => {
-                let mut found = self.resolved_leaf(&leaf, index).await;
-                if let Some(message) = &mut found.message {
-                    message
-                        .push_str(&format!(", and by earlier runs the rule is `{}`", crate::print::leaf_text(&leaf)));
-                }
-                found
-            }
+            Ok(leaf) => self.resolved_leaf(&leaf, index).await,
             Err(error) => errored(error.to_string()),
         }
     }

@@ -34,6 +34,9 @@ impl fmt::Display for RuleResult {
 pub struct RuleOutcome {
     /// The rule in canonical form.
     pub rule: String,
+    /// The rule as it was judged, where that depends on earlier runs: with numbers in place of its expressions over them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evaluated: Option<String>,
     /// Its line in the ruleset, from 1.
     pub line: usize,
     /// Whether it held.

@@ -6,11 +6,11 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lakegate_contract::{Error, Result, TableName};
 use lakegate_lake::Staged;
-use lakegate_quality::{DatasetRules, FileListing, History, Options, RuleResult, Ruleset, Scope};
+use lakegate_quality::{DatasetRules, FileListing, Options, RuleResult, Ruleset, Scope};
 
 use super::Attempt;
 use super::replay::closes;
-use crate::StoredFiles;
+use crate::{StoredFiles, rule_history};
 
 impl Attempt<'_> {
     /// Judges the dataset rules; closes the gate when one of them says so.
@@ -32,7 +32,11 @@ impl Attempt<'_> {
         staged.register(&self.context.lake, &session, "primary")?;
         for (ruleset, rules) in rulesets.iter().zip(&rules) {
             self.register_references(ruleset, &session).await?;
-            self.record.rules.extend(rules.evaluate(&session, &History::new()).await?.outcomes);
+            let table = self.context.contract.table();
+            let history = rule_history::earlier(&self.context.lake, table, ruleset.runs_needed()).await?;
+            let evaluation = rules.evaluate(&session, &history).await?;
+            self.record.rules.extend(evaluation.outcomes);
+            self.measured.extend(evaluation.series);
         }
         for outcome in self.record.rules.iter().filter(|o| o.result != RuleResult::Pass && !closes(o, self.rules_warn))
         {

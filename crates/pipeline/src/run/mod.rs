@@ -26,6 +26,7 @@ pub use replay::{Replay, ReplayOptions, ReplaySelection, ReplayedRun, replay_qua
 
 use crate::files::published_files;
 use crate::record::{peak_memory, principal, shortened};
+use crate::rule_history;
 use crate::source::{Bookmark, Plan, Scope, Source};
 use crate::text::digest;
 use crate::{
@@ -127,6 +128,8 @@ struct Attempt<'a> {
     rehearsed: bool,
     /// Whether dataset rules only warn, but for those over keys.
     rules_warn: bool,
+    /// What the rules have measured.
+    measured: BTreeMap<String, f64>,
 }
 
 impl<'a> Attempt<'a> {
@@ -145,6 +148,7 @@ impl<'a> Attempt<'a> {
             left_writing: false,
             rehearsed: false,
             rules_warn: false,
+            measured: BTreeMap::new(),
         }
     }
 
@@ -404,6 +408,11 @@ impl<'a> Attempt<'a> {
         // What a few rows give, that were refused before, is no measure of the table.
         if !outcomes.is_empty() && self.record.replays.is_empty() {
             self.context.lake.append_system_record("rule_outcomes", date, self.run, &outcomes).await?;
+        }
+        // What was not published is nothing to compare later runs with.
+        if self.record.outcome == Outcome::Published && self.record.replays.is_empty() {
+            let table = self.context.contract.table();
+            rule_history::keep(&self.context.lake, table, self.run, self.record.started_at, &self.measured).await?;
         }
         Ok(())
     }

@@ -40,8 +40,10 @@ async fn a_rule_compares_with_what_its_own_metric_was() {
         assert_eq!(outcome.result == RuleResult::Pass, holds, "{rule}: {outcome:?}");
     }
     let outcome = evaluated("Rules = [ RowCount >= last() * 0.6 ]", &history).await.outcomes.swap_remove(0);
-    assert_eq!(outcome.message.as_deref(), Some("it is 5, and by earlier runs the rule is `RowCount >= 6`"));
+    assert_eq!(outcome.evaluated.as_deref(), Some("RowCount >= 6"));
     assert_eq!(outcome.rule, "RowCount >= last() * 0.6");
+    let steady = evaluated("Rules = [ RowCount > 0 ]", &history).await.outcomes.swap_remove(0);
+    assert_eq!(steady.evaluated, None);
 }
 
 #[tokio::test]

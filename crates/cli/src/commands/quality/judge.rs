@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_pipeline::shown_duration;
-use lakegate_quality::{DatasetRules, History, Options, Ruleset, Scope, check, parse};
+use lakegate_quality::{DatasetRules, Options, Ruleset, Scope, check, parse};
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -18,7 +18,7 @@ use super::judgement::{Judgement, RowCounts};
 use super::phases::Phases;
 use super::row_files::RowFormat;
 use super::table::{self, Screen};
-use super::{github, glue_result, junit, rows};
+use super::{github, glue_result, history, junit, rows};
 use crate::cloud::interrupted;
 use crate::dataset::Datasets;
 use crate::output;
@@ -104,11 +104,16 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
     phases.now(format!("judging {} rules", ruleset.rules().len()));
     let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole, &options)?;
     let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
-    let evaluation = rules.evaluate(datasets.context(), &History::new()).await?;
-    let outcomes = evaluation.outcomes;
+    let history = history::read(arguments.history.as_deref())?;
+    let evaluation = rules.evaluate(datasets.context(), &history).await?;
     let rows = write_rows(&arguments, &datasets, &ruleset, &primary.schema, &options, &phases).await?;
+    let id = format!("dqresult-{}", Ulid::generate().to_string().to_lowercase());
+    // What was refused is nothing to compare later data with.
+    if let Some(path) = arguments.history.as_ref().filter(|_| !evaluation.closes_gate()) {
+        history::add(path, &id, started, &evaluation.series)?;
+    }
     Ok(Judgement {
-        id: format!("dqresult-{}", Ulid::generate().to_string().to_lowercase()),
+        id,
         rules: arguments.rules.display().to_string(),
         data: arguments.data,
         references: arguments.references,
@@ -116,7 +121,8 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
         version: primary.version,
         started,
         completed: Utc::now(),
-        outcomes,
+        outcomes: evaluation.outcomes,
+        analyzers: evaluation.analyzers,
         rows,
     })
 }
@@ -161,6 +167,7 @@ fn refuse_overwriting(arguments: &JudgeArguments) -> Result<()> {
         ("--row-outcomes", &arguments.row_outcomes, true),
         ("--bad-rows", &arguments.bad_rows, true),
         ("--output", &arguments.output, false),
+        ("--history", &arguments.history, false),
     ] {
         let Some(path) = path else { continue };
         if of_rows {

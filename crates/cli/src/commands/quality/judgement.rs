@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use lakegate_quality::{RuleOutcome, RuleResult};
+use lakegate_quality::{AnalyzerOutcome, RuleOutcome, RuleResult};
 
 /// What a judgement came to.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Judgement {
     pub completed: DateTime<Utc>,
     /// The rules' outcomes, in their order.
     pub outcomes: Vec<RuleOutcome>,
+    /// What the analyzers measured, in their order.
+    pub analyzers: Vec<AnalyzerOutcome>,
     /// What was written of the rows.
     pub rows: Option<RowCounts>,
 }

@@ -5,6 +5,7 @@ mod files;
 mod fmt;
 mod github;
 mod glue_result;
+mod history;
 mod judge;
 mod judgement;
 mod junit;
