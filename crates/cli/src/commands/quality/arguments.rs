@@ -60,7 +60,7 @@ pub struct FmtArguments {
 #[derive(Debug, Args)]
 pub struct JudgeArguments {
     /// A Parquet, CSV or JSON-lines file, or a folder of such files
-    #[arg(long, value_name = "PATH", required_unless_present = "lint", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "PATH", required_unless_present = "lint", default_value = "-", hide_default_value = true)]
     pub data: PathBuf,
     /// The ruleset
     #[arg(long, value_name = "FILE")]
