@@ -218,3 +218,75 @@ fn statistics_are_those_of_another_engine() {
         assert!((value - ours).abs() <= 1e-9 * value.abs(), "{metric}: {ours}, DuckDB has {value}");
     }
 }
+
+#[test]
+fn rulesets_are_written_in_canonical_form() {
+    let rules = "Rules=[RowCount>0,# any\nIsComplete \"order_id\" and IsComplete \"status\"]";
+    let folder = folder_with(rules);
+    let file = folder.path().join("rules.dqdl");
+    let checked = lakegate(folder.path(), &["quality", "fmt", "--check", "rules.dqdl"]).expect_code(2);
+    assert_eq!(checked.stdout, "rules.dqdl\n");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), rules);
+    // A mistake in one file leaves all as they are.
+    std::fs::write(folder.path().join("z.dqdl"), "Rules = [ RowCount >").unwrap();
+    let mistaken = lakegate(folder.path(), &["quality", "fmt", "."]).expect_code(2);
+    assert!(mistaken.stderr.contains("z.dqdl:1:21"), "{}", mistaken.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), rules);
+    std::fs::remove_file(folder.path().join("z.dqdl")).unwrap();
+
+    lakegate(folder.path(), &["quality", "fmt", "."]).expect_code(0);
+    let formatted =
+        "Rules = [\n    RowCount > 0, # any\n    (IsComplete \"order_id\") AND (IsComplete \"status\")\n]\n";
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), formatted);
+    let checked = lakegate(folder.path(), &["quality", "fmt", "--check", ".", "--json"]).expect_code(0);
+    assert_eq!(checked.json()["changed"], serde_json::json!([]));
+    lakegate(folder.path(), &ARGUMENTS).expect_code(0);
+}
+
+#[test]
+fn standard_input_is_formatted_to_standard_output() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = crate::support::command(folder.path(), &["quality", "fmt", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"Rules=[RowCount>0]").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "Rules = [\n    RowCount > 0\n]\n");
+}
+
+#[test]
+fn warnings_need_no_data() {
+    let folder = folder_with("Rules = [\n    RowCount between 1 and 2\n]");
+    let arguments = ["quality", "--rules", "rules.dqdl", "--lint"];
+    let shown = lakegate(folder.path(), &arguments).expect_code(0);
+    assert!(shown.stdout.starts_with("rules.dqdl:2:5: warning[never-holds]: "), "{}", shown.stdout);
+    let json = lakegate(folder.path(), &[&arguments[..], &["--json"]].concat()).expect_code(0).json();
+    assert_eq!(
+        (&json[0]["code"], &json[0]["line"], &json[0]["concern"]),
+        (&"never-holds".into(), &2.into(), &"rule".into())
+    );
+    // Without --lint data is needed, with it it is not looked at.
+    lakegate(folder.path(), &["quality", "--rules", "rules.dqdl"]).expect_code(2);
+    lakegate(folder.path(), &[&arguments[..], &["--data", "orders.csv"]].concat()).expect_code(2);
+}
+
+#[test]
+fn the_rulesets_of_this_repository_are_canonical_and_without_warnings() {
+    let folders = [
+        "quality-rules",
+        "examples/weblog/quality-rules",
+        "examples/olist/quality-rules",
+        "crates/cli/template/quality-rules",
+    ];
+    let mut arguments = vec!["quality", "fmt", "--check"];
+    arguments.extend(folders);
+    lakegate(&repository(), &arguments).expect_code(0);
+    for project in [repository(), repository().join("examples/weblog"), repository().join("examples/olist")] {
+        let json = lakegate(&project, &["check", "--json"]).expect_code(0).json();
+        assert_eq!(json["warnings"], serde_json::json!([]), "{}", project.display());
+    }
+}

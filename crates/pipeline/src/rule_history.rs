@@ -67,10 +67,8 @@ mod tests {
         let now = Utc::now();
         for (table, days, rows) in [(&table, 3, 10.0), (&table, 2, 20.0), (&table, 1, 30.0), (&other, 1, 7.0)] {
             let at = now - TimeDelta::days(days);
-            let measured = BTreeMap::from([
-                ("Dataset.*.RowCount".to_owned(), rows),
-                ("Column.a.Mean".to_owned(), f64::NAN),
-            ]);
+            let measured =
+                BTreeMap::from([("Dataset.*.RowCount".to_owned(), rows), ("Column.a.Mean".to_owned(), f64::NAN)]);
             keep(&lake, table, RunId::of(at), at, &measured).await.unwrap();
         }
         // Two runs: 30 and 20, so one row is not more than their mean, and 25 would be.

@@ -297,7 +297,7 @@ fn mistakes_are_placed_and_answered() {
     insta::assert_snapshot!(error_of("Rules = [ RowCount > $n ]"), @"r.dqdl:1:22: `$n` is not defined | define it above the rules: name = \"value\"");
     insta::assert_snapshot!(error_of("Rules = [ ColumnCount > 1 where \"x\" ]"), @"r.dqdl:1:27: `ColumnCount` takes no `where` | -");
     insta::assert_snapshot!(error_of("Rules = [ RowCount > 0 ]]"), @"r.dqdl:1:25: found `]`; expected the end of the ruleset | -");
-    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"a\" > now() - 3 days ]"), @"r.dqdl:1:36: found `-`; expected `,` and another rule, `]`, `and`, `or`, a condition, `where`, `labels` or `with` | -");
+    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"a\" > now() - 3 days ]"), @"r.dqdl:1:36: found `-`; expected `,` and another rule, `]`, `and`, `or`, a condition, `where`, `labels` or `with` | put it in parentheses, such as `(now() - 3 days)`");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use lakegate_contract::{Class, Error, Result, Treatment};
 use lakegate_lake::BucketOptions;
 use lakegate_pipeline::patterns::would_trigger;
 use lakegate_pipeline::{Inputs, JobFile, NoSecrets, Project};
-use lakegate_quality::check_with_references;
+use lakegate_quality::{Concern, Warning, check_with_references, lint};
 use lakegate_reports::Report;
 use serde_json::json;
 
@@ -25,13 +25,16 @@ pub async fn run(global: &GlobalArguments) -> Result<ExitCode> {
     let root = project_root(global)?;
     let project = context::project(global)?;
     let problems: Vec<Error> = problems(&project).await.into_iter().map(|e| relative(e, &root)).collect();
+    let warnings = warnings(&project);
     if global.json {
-        output::print_json(
-            &json!({ "project": project.root, "problems": problems.iter().map(errors::to_json).collect::<Vec<_>>() }),
-        )?;
+        let problems: Vec<_> = problems.iter().map(errors::to_json).collect();
+        output::print_json(&json!({ "project": project.root, "problems": problems, "warnings": warnings }))?;
     }
     for problem in &problems {
         output::warn(&errors::render(problem));
+    }
+    for warning in &warnings {
+        output::warn(&warning.to_string());
     }
     if !problems.is_empty() {
         return Ok(ExitCode::from(Class::Usage.exit_code()));
@@ -88,6 +91,24 @@ async fn problems(project: &Project) -> Vec<Error> {
         Err(error) => problems.push(error),
     }
     problems
+}
+
+/// What in the rulesets is not what it seems. `lakegate quality --lint` also tells what only readers or Glue may take otherwise.
+fn warnings(project: &Project) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for job in &project.jobs {
+        // What cannot be read, or is wrong, is a problem and not a warning.
+        let Ok((Some(rules), problems)) = ruleset(project, job) else { continue };
+        let Ok(contract) = project.contract(&job.definition.table) else { continue };
+        if problems.is_empty() {
+            let found = lint(&rules, Some(&table_schema(&contract)));
+            warnings.extend(found.into_iter().filter(|warning| warning.concern == Concern::Rule));
+        }
+    }
+    // Two jobs may load one table.
+    warnings.sort_by(|a, b| (&a.place, a.line, a.column).cmp(&(&b.place, b.line, b.column)));
+    warnings.dedup();
+    warnings
 }
 
 /// What a run writes below what a job reads: an upload would wake the job, whose output would wake it again. Places that name

@@ -50,6 +50,8 @@ pub(crate) fn parse_marked<'a>(text: &'a str, file: &str) -> Result<Parsed<'a>> 
         tokens: &tokens,
         at: 0,
         depth: 0,
+        height: 0,
+        highest: 0,
         counted: (0, 1),
         constants: BTreeMap::new(),
         marks: Vec::new(),
@@ -72,7 +74,12 @@ struct Cursor<'a> {
     file: &'a str,
     tokens: &'a [Token<'a>],
     at: usize,
+    /// Parentheses round the token at hand.
     depth: usize,
+    /// Nested parentheses in the canonical form of what was read last, which has more of them than the text may have.
+    height: usize,
+    /// The highest number of the rule at hand.
+    highest: usize,
     /// A byte, and the line on which it stands.
     counted: (usize, usize),
     constants: BTreeMap<String, Constant>,
@@ -205,13 +212,20 @@ impl<'a> Cursor<'a> {
 
     /// Runs `parse` one level deeper.
     fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.depth >= MAX_DEPTH {
-            return Err(self.error_at(self.peek().start, format!("parentheses are nested more than {MAX_DEPTH} deep")));
-        }
+        self.rise(1)?;
         self.depth += 1;
         let parsed = parse(self);
         self.depth -= 1;
         parsed
+    }
+
+    /// What was read last has so many parentheses in canonical form, which must be readable, too.
+    fn rise(&mut self, height: usize) -> Result<()> {
+        self.height = height;
+        if self.depth + height > MAX_DEPTH {
+            return Err(self.error_at(self.peek().start, format!("parentheses are nested more than {MAX_DEPTH} deep")));
+        }
+        Ok(())
     }
 }
 
@@ -231,5 +245,7 @@ fn with_unit(word: &str) -> Option<(&str, &str)> {
     ["days", "hours", "minutes", "B", "KB", "MB", "GB", "TB"].contains(&unit).then_some((amount, unit))
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -16,9 +16,12 @@ impl Cursor<'_> {
         let (start, from) = (self.peek().start, self.at);
         let mut left = self.atom()?;
         let mut operators = 0;
+        let (mut height, mut previous) = (self.height, None);
         loop {
             let token = self.peek();
             let Some(operator) = Arithmetic::find(token.text).filter(|_| token.kind == Kind::Symbol) else {
+                self.highest = self.highest.max(height);
+                self.rise(height)?;
                 return Ok(left);
             };
             operators += 1;
@@ -28,12 +31,16 @@ impl Cursor<'_> {
             let operator_at = self.at;
             self.next();
             let right = self.atom()?;
+            // Where the kind of operator changes, the canonical form has parentheses round what stands before.
+            let changes = previous.is_some_and(|multiplies| multiplies != operator.multiplies());
+            height = (height + usize::from(changes)).max(self.height);
+            previous = Some(operator.multiplies());
             self.mark(Part::Binary(operator_at), from);
-            left = self.combined(operator, left, right, start)?;
+            left = self.worked_out(operator, left, right, start)?;
         }
     }
 
-    fn combined(
+    fn worked_out(
         &self,
         operator: Arithmetic,
         left: NumberOperand,
@@ -63,16 +70,21 @@ impl Cursor<'_> {
             }
             let zero = NumberOperand::Number(Number { value: 0.0, text: "0".to_owned() });
             let right = self.deeper(Cursor::atom)?;
+            self.rise(self.height + 1)?;
             self.mark(Part::Negated, from);
-            return self.combined(Arithmetic::Subtract, zero, right, token.start);
+            return self.worked_out(Arithmetic::Subtract, zero, right, token.start);
         }
         if self.take("(") {
             let inner = self.deeper(Cursor::number)?;
             self.require(")")?;
+            self.rise(self.height + 1)?;
             return Ok(inner);
         }
         if token.kind == Kind::Word && self.is_at(1, "(") {
-            return self.deeper(Cursor::call);
+            self.height = 0;
+            let called = self.deeper(Cursor::call)?;
+            self.rise(self.height + 1)?;
+            return Ok(called);
         }
         if token.kind != Kind::Number {
             return Err(
@@ -85,6 +97,7 @@ impl Cursor<'_> {
     /// The number at hand, behind its sign.
     fn literal(&mut self, sign: &str) -> Result<NumberOperand> {
         let token = self.next();
+        self.height = 0;
         let text = format!("{sign}{}", token.text);
         let value: f64 = text.parse().unwrap_or(f64::NAN);
         if !value.is_finite() {
@@ -116,6 +129,7 @@ impl Cursor<'_> {
     }
 
     fn last(&mut self) -> Result<Expression> {
+        self.height = 0;
         if self.is(")") {
             return Ok(Expression::Latest);
         }

@@ -18,33 +18,42 @@ pub(super) const AFTER_PARAMETERS: [&str; 11] =
 impl Cursor<'_> {
     /// `and` binds tighter than `or`.
     pub(super) fn node(&mut self) -> Result<(Node, Labels)> {
-        let from = self.at;
-        let (first, mut labels) = self.conjunction()?;
-        let mut nodes = vec![first];
-        while self.take_keyword("or") {
-            let (node, more) = self.conjunction()?;
-            nodes.push(node);
-            labels.extend(more);
-        }
-        if nodes.len() > 1 {
-            self.mark(Part::Or, from);
-        }
+        let (nodes, labels) = self.combined("or", Part::Or, Cursor::conjunction)?;
         Ok((single(nodes, Node::Or), labels))
     }
 
     fn conjunction(&mut self) -> Result<(Node, Labels)> {
+        let (nodes, labels) = self.combined("and", Part::And, Cursor::primary)?;
+        Ok((single(nodes, Node::And), labels))
+    }
+
+    /// What `word` combines: one or more.
+    fn combined(
+        &mut self,
+        word: &str,
+        part: Part,
+        operand: fn(&mut Self) -> Result<(Node, Labels)>,
+    ) -> Result<(Vec<Node>, Labels)> {
         let from = self.at;
-        let (first, mut labels) = self.primary()?;
-        let mut nodes = vec![first];
-        while self.take_keyword("and") {
-            let (node, more) = self.primary()?;
+        let (mut nodes, mut labels, mut height) = (Vec::new(), Labels::new(), 0);
+        loop {
+            let begin = self.at;
+            let (node, more) = operand(self)?;
             nodes.push(node);
             labels.extend(more);
+            // In canonical form each operand has parentheses.
+            let in_parentheses = self.marks.last().is_some_and(|m| m.part == Part::Group && m.from == begin);
+            let alone = nodes.len() == 1 && !self.is_keyword(word);
+            height = height.max(self.height + usize::from(!in_parentheses && !alone));
+            if !self.take_keyword(word) {
+                break;
+            }
         }
+        self.rise(height)?;
         if nodes.len() > 1 {
-            self.mark(Part::And, from);
+            self.mark(part, from);
         }
-        Ok((single(nodes, Node::And), labels))
+        Ok((nodes, labels))
     }
 
     fn primary(&mut self) -> Result<(Node, Labels)> {
@@ -56,6 +65,7 @@ impl Cursor<'_> {
         if !self.take(")") {
             return Err(self.unexpected_after_rule("`)`"));
         }
+        self.rise(self.height + 1)?;
         let behind = self.at;
         if self.take("labels") {
             labels.extend(self.labels()?);
@@ -67,6 +77,7 @@ impl Cursor<'_> {
 
     fn leaf(&mut self) -> Result<(Node, Labels)> {
         let (name, from) = (self.peek(), self.at);
+        self.highest = 0;
         let rule_type = self.rule_type()?;
         let parameters = self.parameters()?;
         self.refuse_arity(rule_type, &parameters, name.start)?;
@@ -86,6 +97,7 @@ impl Cursor<'_> {
         self.mark(Part::Head, from);
         let labels = self.after_condition(&mut leaf)?;
         self.mark(Part::Leaf, from);
+        self.height = self.highest;
         Ok((Node::Leaf(Box::new(leaf)), labels))
     }
 

@@ -219,7 +219,7 @@ fn mistakes_in_rules_are_placed_and_answered() {
     insta::assert_snapshot!(wrong("ColumnValues a > 1 with x = 5 with x = 6"), @"r:1:41: the rule has two tags `x`");
     insta::assert_snapshot!(wrong("ColumnValues a > 1 labels=[]"), @"r:1:38: found `]`; expected a label's key in double quotes");
     insta::assert_snapshot!(wrong("ColumnValues a matches $x"), @"r:1:34: found `$x`; expected a regular expression in double quotes");
-    insta::assert_snapshot!(wrong("ColumnValues a between now() - 3 days and now()"), @"r:1:40: found `-`; expected `and`: between A and B, both ends excluded");
+    insta::assert_snapshot!(wrong("ColumnValues a between now() - 3 days and now()"), @"r:1:40: found `-`; expected `and`: between A and B, both ends excluded | put it in parentheses, such as `(now() - 3 days)`");
     insta::assert_snapshot!(wrong("(RowCount > 1"), @"r:1:25: found `]`; expected `)`, `and`, `or`, a condition, `where`, `labels` or `with`");
 }
 

@@ -88,7 +88,7 @@ pub struct SuggestArguments {
 pub struct JudgeArguments {
     /// A Parquet, CSV or JSON-lines file, a folder or a quoted pattern of such files, or a Delta table (also TABLE@VERSION); a
     /// path, or s3://bucket/...
-    #[arg(long, value_name = "PATH", required_unless_present = "lint", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "PATH", required_unless_present = "lint", default_value = "-", hide_default_value = true)]
     pub data: String,
     /// The ruleset
     #[arg(long, value_name = "FILE")]

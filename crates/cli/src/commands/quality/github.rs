@@ -46,7 +46,7 @@ fn annotation(judgement: &Judgement, outcome: &RuleOutcome, file: &str) -> Optio
         Standing::Errs => ("error", "cannot be judged"),
     };
     let title = format!("{}: a rule {title}", judgement.ruleset());
-    let parts = [outcome.rule.clone()].into_iter().chain(outcome.message.clone()).chain(metrics(outcome));
+    let parts = [outcome.rule.clone()].into_iter().chain(outcome.message.clone()).chain(metrics(&outcome.metrics));
     let message = parts.collect::<Vec<_>>().join("\n");
     Some(command(name, &[("file", file), ("line", &outcome.line.to_string()), ("title", &title)], &message))
 }
@@ -87,7 +87,7 @@ fn markdown(judgement: &Judgement) -> String {
             Standing::Errs => "💥",
         };
         let found: Vec<String> =
-            outcome.message.iter().map(|m| cell(m)).chain(metrics(outcome).map(|m| cell(&m))).collect();
+            outcome.message.iter().map(|m| cell(m)).chain(metrics(&outcome.metrics).map(|m| cell(&m))).collect();
         let _ = writeln!(text, "| {mark} {} | {} | {} |", standing.word(), code(&outcome.rule), found.join("<br>"));
     }
     for note in judgement.row_notes() {

@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/glue/latest/webapi/API_DataQualityResult.html>
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use lakegate_quality::RuleOutcome;
+use lakegate_quality::{AnalyzerOutcome, RuleOutcome};
 use serde_json::{Map, Value, json};
 
 use super::judgement::{Judgement, Standing};
@@ -28,7 +28,7 @@ pub fn to_json(judgement: &Judgement) -> Value {
         "StartedOn": time(judgement.started),
         "CompletedOn": time(judgement.completed),
         "RuleResults": (1..).zip(&judgement.outcomes).map(|(n, outcome)| rule_result(n, outcome)).collect::<Vec<_>>(),
-        "AnalyzerResults": [],
+        "AnalyzerResults": (1..).zip(&judgement.analyzers).map(|(n, outcome)| analyzer_result(n, outcome)).collect::<Vec<_>>(),
         "Observations": [],
         "AggregatedMetrics": aggregated,
         "lakegate": {
@@ -53,10 +53,24 @@ fn rule_result(number_of_rule: usize, outcome: &RuleOutcome) -> Value {
         "Description": outcome.rule,
         "Result": outcome.result,
         "EvaluatedMetrics": measured,
-        "EvaluatedRule": outcome.rule,
+        "EvaluatedRule": outcome.evaluated.as_ref().unwrap_or(&outcome.rule),
         "RuleMetrics": measured,
         "Labels": outcome.labels,
         "lakegate": { "line": outcome.line, "closes_gate": outcome.closes_gate() },
+    });
+    if let (Some(message), Some(result)) = (&outcome.message, result.as_object_mut()) {
+        result.insert("EvaluationMessage".to_owned(), message.as_str().into());
+    }
+    result
+}
+
+fn analyzer_result(number_of_analyzer: usize, outcome: &AnalyzerOutcome) -> Value {
+    let measured: Map<String, Value> =
+        outcome.metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect();
+    let mut result = json!({
+        "Name": format!("Analyzer_{number_of_analyzer}"),
+        "Description": outcome.analyzer,
+        "EvaluatedMetrics": measured,
     });
     if let (Some(message), Some(result)) = (&outcome.message, result.as_object_mut()) {
         result.insert("EvaluationMessage".to_owned(), message.as_str().into());
@@ -98,7 +112,7 @@ mod tests {
             "TotalRulesPassed": 1,
             "TotalRulesProcessed": 4
           },
-          "AnalyzerResults": [],
+          "AnalyzerResults": (1..).zip(&judgement.analyzers).map(|(n, outcome)| analyzer_result(n, outcome)).collect::<Vec<_>>(),
           "CompletedOn": "2026-03-01T00:00:02.250000+00:00",
           "Observations": [],
           "ResultId": "dqresult-01",

@@ -33,8 +33,9 @@ pub fn read(path: Option<&Path>) -> Result<History> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(history),
         Err(error) => {
-            return Err(Error::usage(format!("the history cannot be read: {}", error.kind()))
-                .at(path.display().to_string()));
+            return Err(
+                Error::usage(format!("the history cannot be read: {}", error.kind())).at(path.display().to_string())
+            );
         }
     };
     let mut lines = Vec::new();
@@ -60,7 +61,9 @@ pub fn add(path: &Path, judgement: &str, at: DateTime<Utc>, measured: &BTreeMap<
     let mut text = String::new();
     for (series, value) in measured.iter().filter(|(_, value)| value.is_finite()) {
         let line = Line { judgement: judgement.to_owned(), at, series: series.clone(), value: *value };
-        text.push_str(&serde_json::to_string(&line).map_err(|e| Error::bug("a history cannot be written").caused_by(e))?);
+        text.push_str(
+            &serde_json::to_string(&line).map_err(|e| Error::bug("a history cannot be written").caused_by(e))?,
+        );
         text.push('\n');
     }
     let file = OpenOptions::new().create(true).append(true).open(path);

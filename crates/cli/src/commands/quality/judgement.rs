@@ -1,5 +1,6 @@
 //! What a judgement came to, before it is shown in one form or another.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -149,8 +150,8 @@ pub fn shown_number(number: f64) -> String {
 }
 
 /// The measured numbers, `name = value` each.
-pub fn metrics(outcome: &RuleOutcome) -> impl Iterator<Item = String> + '_ {
-    outcome.metrics.iter().map(|(name, value)| format!("{name} = {}", shown_number(*value)))
+pub fn metrics(metrics: &BTreeMap<String, f64>) -> impl Iterator<Item = String> + '_ {
+    metrics.iter().map(|(name, value)| format!("{name} = {}", shown_number(*value)))
 }
 
 #[cfg(test)]
@@ -162,6 +163,7 @@ pub(super) mod tests {
         let outcome =
             |rule: &str, line, result, metric: Option<(&str, f64)>, message: Option<&str>, warns: bool| RuleOutcome {
                 rule: rule.to_owned(),
+                evaluated: None,
                 line,
                 result,
                 metrics: metric.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
@@ -178,6 +180,7 @@ pub(super) mod tests {
             version: None,
             started: time(0),
             completed: time(2),
+            analyzers: Vec::new(),
             outcomes: vec![
                 outcome("RowCount > 1", 2, RuleResult::Pass, Some(("Dataset.*.RowCount", 3.0)), None, false),
                 outcome(

@@ -73,7 +73,8 @@ fn case(out: &mut Out, judgement: &Judgement, outcome: &RuleOutcome) -> io::Resu
         let measured: Vec<_> = measured.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         properties(out, &measured)?;
         let Some((element, message)) = told else { return Ok(()) };
-        let lines: Vec<String> = [outcome.rule.clone(), message.clone()].into_iter().chain(metrics(outcome)).collect();
+        let lines: Vec<String> =
+            [outcome.rule.clone(), message.clone()].into_iter().chain(metrics(&outcome.metrics)).collect();
         let element = out.create_element(element).with_attribute(("message", &*line(&message)));
         let element = element.with_attribute(("type", outcome.result.to_string().as_str()));
         element.write_text_content(BytesText::new(&legal(&lines.join("\n")))).map(drop)

@@ -3,7 +3,6 @@
 use std::io::IsTerminal as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use lakegate_quality::RuleOutcome;
 
 use super::judgement::{Judgement, metrics, standing};
 
@@ -36,13 +35,13 @@ impl Screen {
 
 /// The outcomes, and below them the score and what was written.
 pub fn render(judgement: &Judgement, screen: Screen) -> String {
-    let mut lines = vec![outcome_table(&judgement.outcomes, screen), judgement.summary()];
+    let mut lines = vec![outcome_table(judgement, screen), judgement.summary()];
     lines.extend(judgement.row_notes());
     lines.join("\n")
 }
 
-/// The outcomes, one rule a line.
-fn outcome_table(outcomes: &[RuleOutcome], screen: Screen) -> String {
+/// The outcomes, one rule or analyzer a line.
+fn outcome_table(judgement: &Judgement, screen: Screen) -> String {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_BORDERS_ONLY);
     match screen.width {
@@ -50,9 +49,15 @@ fn outcome_table(outcomes: &[RuleOutcome], screen: Screen) -> String {
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };
     table.set_header(["result", "rule", "found"]);
-    for outcome in outcomes {
-        let found: Vec<String> = outcome.message.iter().cloned().chain(metrics(outcome)).collect();
+    for outcome in &judgement.outcomes {
+        let judged = outcome.evaluated.iter().map(|rule| format!("judged as {rule}"));
+        let found: Vec<String> =
+            outcome.message.iter().cloned().chain(judged).chain(metrics(&outcome.metrics)).collect();
         table.add_row([standing(outcome).word().to_owned(), visible(&outcome.rule), visible(&found.join("\n"))]);
+    }
+    for outcome in &judgement.analyzers {
+        let found: Vec<String> = outcome.message.iter().cloned().chain(metrics(&outcome.metrics)).collect();
+        table.add_row(["-".to_owned(), visible(&outcome.analyzer), visible(&found.join("\n"))]);
     }
     let plain = table.to_string();
     if !screen.coloured {
