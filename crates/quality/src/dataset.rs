@@ -242,7 +242,9 @@ impl Part {
 
 /// The columns that a rule's text could mean: reading one too many does no harm.
 fn scanned_columns(schema: &SchemaRef, rules: &[Rule]) -> SchemaRef {
-    let named = |field: &&Arc<Field>| rules.iter().any(|rule| rule.text.contains(field.name().as_str()));
+    // Spark's SQL spells names in any case.
+    let texts: Vec<String> = rules.iter().map(|rule| rule.text.to_lowercase()).collect();
+    let named = |field: &&Arc<Field>| texts.iter().any(|text| text.contains(&field.name().to_lowercase()));
     let mut fields: Vec<Arc<Field>> = schema.fields().iter().filter(named).cloned().collect();
     if fields.is_empty() {
         fields.extend(schema.fields().first().cloned());

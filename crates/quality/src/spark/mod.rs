@@ -167,7 +167,12 @@ pub(crate) fn own_error(error: &DataFusionError) -> Option<Error> {
 
 /// A planner's message names columns, functions and literals of the rule, never data.
 fn not_planned(error: DataFusionError) -> Error {
-    Error::usage("the SQL cannot be planned").caused_by(error.strip_backtrace())
+    let text = error.strip_backtrace();
+    let told = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("This issue") && !line.starts_with("Candidate"));
+    Error::usage(format!("the SQL cannot be planned: {}", told.collect::<Vec<_>>().join(" ")))
 }
 
 #[cfg(test)]
