@@ -55,7 +55,7 @@ fn spark_state(context: &SessionContext) -> std::result::Result<SessionState, Da
 }
 
 /// Room for the recursion of parser, visitors and planner over the longest text that is let through.
-const STACK: usize = 128 << 20;
+const STACK: usize = 32 << 20;
 
 /// Works in a thread of its own, whose stack is deep: those of a runtime's threads are not.
 fn on_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
