@@ -72,6 +72,12 @@ async fn each_rule_holds_or_not_as_worked_out_by_hand() {
         ("RowCount not between 5 and 9", true),
         ("RowCount = 2 where \"id = 3\"", true),
         ("RowCount in [4, 5]", true),
+        // Names in any case, Spark's functions, Java's regular expressions.
+        ("RowCount = 2 where \"ID / 2 = 1.5\"", true),
+        ("RowCount = 1 where \"status rlike '^p\\\\w+(?=d)'\"", true),
+        ("ColumnValues \"status\" matches \"(?!x)[a-z]+\" where \"isnotnull(STATUS) and trim(status) <> ''\"", true),
+        ("ColumnValues \"status\" matches \"(.).*\\1\" where \"id = 1\"", false),
+        ("CustomSql \"select max(datediff(day, '2026-03-01')) from PRIMARY where Day > '2000-01-01'\" = 8", true),
         ("ColumnCount = 6", true),
         ("ColumnExists \"id\"", true),
         ("ColumnNamesMatchPattern \"[a-z]\"", true), // searched for, not the whole name

@@ -6,6 +6,7 @@
 //! there on all others, and exactly on these.
 
 mod class;
+mod escape;
 mod find;
 mod node;
 mod parse;

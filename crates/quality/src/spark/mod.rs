@@ -55,7 +55,7 @@ fn spark_state(context: &SessionContext) -> std::result::Result<SessionState, Da
 }
 
 /// Room for the recursion of parser, visitors and planner over the longest text that is let through.
-const STACK: usize = 128 << 20;
+const STACK: usize = 32 << 20;
 
 /// Works in a thread of its own, whose stack is deep: those of a runtime's threads are not.
 fn on_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
@@ -167,7 +167,12 @@ pub(crate) fn own_error(error: &DataFusionError) -> Option<Error> {
 
 /// A planner's message names columns, functions and literals of the rule, never data.
 fn not_planned(error: DataFusionError) -> Error {
-    Error::usage("the SQL cannot be planned").caused_by(error.strip_backtrace())
+    let text = error.strip_backtrace();
+    let told = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("This issue") && !line.starts_with("Candidate"));
+    Error::usage(format!("the SQL cannot be planned: {}", told.collect::<Vec<_>>().join(" ")))
 }
 
 #[cfg(test)]
