@@ -239,7 +239,9 @@ impl Cursor<'_> {
             return convert(comparison, minutes).map(Condition::Duration).ok_or_else(mixed);
         }
         if has(|o| matches!(o, Operand::Size(_))) {
-            return convert(comparison, as_bytes).map(Condition::Size).ok_or_else(mixed);
+            let bytes = |o| if let Operand::Size(bytes) = o { Some(bytes) } else { None };
+            let mixed = || mixed().help("give each size a unit, such as `1024 B`");
+            return convert(comparison, bytes).map(Condition::Size).ok_or_else(mixed);
         }
         let comparison = convert(comparison, as_number).ok_or_else(mixed)?;
         Ok(Condition::Number(NumberCondition { comparison }))
@@ -248,7 +250,7 @@ impl Cursor<'_> {
     /// Bare whole numbers are sizes in bytes.
     fn sizes(&self, condition: Condition, start: usize) -> Result<Condition> {
         let Condition::Number(number) = condition else { return Ok(condition) };
-        let operands = convert(number.comparison, |operand| as_bytes(Operand::Number(operand)));
+        let operands = convert(number.comparison, as_bytes);
         operands.map(Condition::Size).ok_or_else(|| {
             self.error_at(start, "a size is a whole number").expected("bytes, or a number and a unit, such as `5 MB`")
         })
@@ -299,10 +301,9 @@ fn as_number(operand: Operand) -> Option<NumberOperand> {
     }
 }
 
-fn as_bytes(operand: Operand) -> Option<i64> {
+fn as_bytes(operand: NumberOperand) -> Option<i64> {
     match operand {
-        Operand::Size(bytes) => Some(bytes),
-        Operand::Number(NumberOperand::Number(Number { text, .. })) => text.parse().ok(),
-        _ => None,
+        NumberOperand::Number(Number { text, .. }) => text.parse().ok(),
+        NumberOperand::Null | NumberOperand::Dynamic(_) => None,
     }
 }
