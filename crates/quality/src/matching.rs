@@ -128,7 +128,6 @@ pub(crate) async fn aggregate_match(leaf: &Leaf, context: &SessionContext) -> Re
     let [first, second] = values.as_slice() else {
         return Err(Error::bug("an aggregate is missing"));
     };
-    #[expect(clippy::float_cmp, reason = "sums of nothing are exactly zero")]
     let ratio = if *second != 0.0 {
         first / second
     } else if *first == 0.0 {

@@ -20,7 +20,7 @@ pub(crate) enum Gauge {
     /// Rows that `where` keeps.
     Rows(Option<Filter>),
     /// Rows of these whose value satisfies a test, and the extremes of what is tested where these are metrics of the rule.
-    Row(RowLeaf, Option<Tested>),
+    Row(Box<RowLeaf>, Option<Tested>),
     /// Rows of which a combination of such tests is true.
     Node(RowNode),
     /// The extremes of what a row rule would compare.
@@ -124,7 +124,7 @@ impl Gauge {
             return Ok(Some(Gauge::Tested(tested, compiler.filter(leaf)?)));
         }
         if is_row_leaf(leaf) {
-            return Ok(Some(Gauge::Row(compiler.leaf(leaf)?, compiler.tested(leaf)?)));
+            return Ok(Some(Gauge::Row(Box::new(compiler.leaf(leaf)?), compiler.tested(leaf)?)));
         }
         let filter = || compiler.filter(leaf);
         let numbers = || compiler.numeric_column(leaf.column());
@@ -136,7 +136,7 @@ impl Gauge {
             "StandardDeviation" | "Variance" => Gauge::Moments(numbers()?, filter()?),
             "Skewness" | "Kurtosis" => Gauge::Shape(numbers()?, filter()?),
             "Range" => Gauge::Extremes(numbers()?, filter()?),
-            "ZerosCount" => Gauge::Row(compiler.zeros(leaf)?, None),
+            "ZerosCount" => Gauge::Row(Box::new(compiler.zeros(leaf)?), None),
             "InterquartileRange" => {
                 numbers()?;
                 return Ok(None);

@@ -42,7 +42,7 @@ pub struct RowVerdict {
 }
 
 pub(crate) enum RowNode {
-    Leaf(RowLeaf),
+    Leaf(Box<RowLeaf>),
     And(Vec<RowNode>),
     Or(Vec<RowNode>),
 }
@@ -228,7 +228,7 @@ impl Compiler {
     pub(crate) fn node(&self, node: &Node) -> Result<RowNode> {
         let all = |nodes: &[Node]| nodes.iter().map(|n| self.node(n)).collect::<Result<Vec<_>>>();
         Ok(match node {
-            Node::Leaf(leaf) => RowNode::Leaf(self.leaf(leaf)?),
+            Node::Leaf(leaf) => RowNode::Leaf(Box::new(self.leaf(leaf)?)),
             Node::And(nodes) => RowNode::And(all(nodes)?),
             Node::Or(nodes) => RowNode::Or(all(nodes)?),
         })
