@@ -6,6 +6,7 @@
 //! <lake>/quarantine/<table>/run=<ulid>/part-00000.parquet              refused rows
 //! <lake>/staging/<ulid>/…                                            `append` before its audit
 //! <lake>/system/{runs,rule_outcomes}/dt=…/<ulid>.json                 records, one JSON object a line
+//! <lake>/system/metrics/table=<table>/dt=…/<ulid>.json                what rules measured, one value a line
 //! ```
 
 mod append;

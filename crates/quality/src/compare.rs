@@ -47,7 +47,7 @@ pub(crate) struct Exact {
 }
 
 pub(crate) struct TextTest {
-    texts: HashSet<String>,
+    texts: Texts,
     empty: bool,
     whitespace: bool,
     negated: bool,
@@ -88,8 +88,8 @@ impl Test {
             Test::Castable(castable) => castable.judge(column),
             Test::Age(age) => age.judge(column),
             Test::Length(condition) => {
-                let lengths = lengths(column)?;
-                let holds = |row: usize| number_holds(condition, f64::from(lengths.value(row)));
+                let (lengths, operands) = (lengths(column)?, doubles(condition));
+                let holds = |row: usize| double_holds(&operands, f64::from(lengths.value(row)));
                 Ok(BooleanArray::new(BooleanBuffer::collect_bool(lengths.len(), holds), None))
             }
             Test::Text(test, nulls) => {
@@ -168,13 +168,21 @@ pub(crate) fn optional_holds<T: PartialOrd>(comparison: &Comparison<Option<T>>, 
 
 /// Whether a measured number satisfies a condition: exact comparison of doubles. NaN satisfies only `!=` and `not in`.
 pub(crate) fn number_holds(condition: &NumberCondition, value: f64) -> bool {
-    let doubles = condition.comparison.map(|operand| match operand {
+    double_holds(&doubles(condition), value)
+}
+
+/// The operands of a condition as doubles; NULL, and what is not known yet, is `None`.
+fn doubles(condition: &NumberCondition) -> Comparison<Option<f64>> {
+    condition.comparison.map(|operand| match operand {
         NumberOperand::Number(number) => Some(number.value),
         _ => None,
-    });
-    match &doubles {
+    })
+}
+
+fn double_holds(operands: &Comparison<Option<f64>>, value: f64) -> bool {
+    match operands {
         Comparison::Between(..) if value.is_nan() => false,
-        _ => optional_holds(&doubles, &value),
+        _ => optional_holds(operands, &value),
     }
 }
 
@@ -226,7 +234,8 @@ impl Exact {
             _ => {
                 let values = cast_column(column, &DataType::Float64)?;
                 let values = values.as_primitive::<Float64Type>();
-                let judged = per_row(values, nulls, |row| number_holds(&self.condition, values.value(row)));
+                let operands = doubles(&self.condition);
+                let judged = per_row(values, nulls, |row| double_holds(&operands, values.value(row)));
                 if values.null_count() > column.null_count() {
                     and_not_cast_failure(&judged, column, values)
                 } else {
@@ -264,6 +273,30 @@ fn scaled(number: &Number, scale: u32) -> Option<i128> {
     format!("{whole}{fraction}{}", "0".repeat(missing)).parse().ok()
 }
 
+/// The texts of a list. Few are compared one by one: that is faster than to hash each value.
+enum Texts {
+    Few(Vec<String>),
+    Many(HashSet<String>),
+}
+
+impl Texts {
+    const FEW: usize = 12;
+
+    fn new(texts: HashSet<String>) -> Self {
+        match texts.len() {
+            0..=Self::FEW => Texts::Few(texts.into_iter().collect()),
+            _ => Texts::Many(texts),
+        }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        match self {
+            Texts::Few(texts) => texts.iter().any(|known| known == text),
+            Texts::Many(texts) => texts.contains(text),
+        }
+    }
+}
+
 impl TextTest {
     fn new(comparison: &Comparison<TextOperand>) -> Self {
         let operands = comparison.operands();
@@ -275,7 +308,7 @@ impl TextTest {
             })
             .collect();
         Self {
-            texts,
+            texts: Texts::new(texts),
             empty: operands.contains(&&TextOperand::Empty),
             whitespace: operands.contains(&&TextOperand::WhitespacesOnly),
             negated: matches!(comparison, Comparison::Compare(Operator::NotEqual, _) | Comparison::In(_, true)),
@@ -283,7 +316,7 @@ impl TextTest {
     }
 
     fn holds(&self, text: &str) -> bool {
-        let found = self.texts.contains(text)
+        let found = self.texts.has(text)
             || (self.empty && text.is_empty())
             || (self.whitespace && !text.is_empty() && text.trim().is_empty());
         found != self.negated

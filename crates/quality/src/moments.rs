@@ -21,8 +21,15 @@ impl Moments {
         if count == 0 {
             return;
         }
-        let mean = values.iter().flatten().sum::<f64>() / as_double(count);
-        let squares = values.iter().flatten().map(|value| (value - mean).powi(2)).sum();
+        if values.null_count() == 0 {
+            return self.add_values(count, || values.values().iter().copied());
+        }
+        self.add_values(count, || values.iter().flatten());
+    }
+
+    fn add_values<Values: Iterator<Item = f64>>(&mut self, count: u64, values: impl Fn() -> Values) {
+        let mean = values().sum::<f64>() / as_double(count);
+        let squares = values().map(|value| (value - mean).powi(2)).sum();
         self.merge(&Self { count, mean, squares });
     }
 
@@ -60,7 +67,14 @@ pub(crate) struct Pair {
 impl Pair {
     /// Adds the rows of a batch.
     pub(crate) fn add(&mut self, left: &Float64Array, right: &Float64Array) {
-        let both = || left.iter().zip(right.iter()).filter_map(|(x, y)| Some((x?, y?)));
+        if left.null_count() + right.null_count() == 0 {
+            let (left, right) = (left.values(), right.values());
+            return self.add_pairs(|| left.iter().copied().zip(right.iter().copied()));
+        }
+        self.add_pairs(|| left.iter().zip(right.iter()).filter_map(|(x, y)| Some((x?, y?))));
+    }
+
+    fn add_pairs<Pairs: Iterator<Item = (f64, f64)>>(&mut self, both: impl Fn() -> Pairs) {
         let mut batch = Self::default();
         for (x, y) in both() {
             batch.count += 1;

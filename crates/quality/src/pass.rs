@@ -71,7 +71,7 @@ impl Pass {
 
     /// What each counter of keys may hold: together a quarter of the engine's memory, the rest is for queries.
     fn bytes_of_keys(&self, context: &SessionContext, parts: usize) -> usize {
-        const UNLIMITED: usize = 256 << 20;
+        const UNLIMITED: usize = 128 << 20;
         let counters = self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count();
         let memory = match context.runtime_env().memory_pool.memory_limit() {
             MemoryLimit::Finite(bytes) => bytes / 4,

@@ -73,11 +73,24 @@ impl RowRules {
     /// # Errors
     /// When a rule names a column that the schema lacks, or cannot be compiled; [`check`](crate::check()) finds all of these.
     pub fn compile(ruleset: &Ruleset, schema: SchemaRef) -> Result<Self> {
+        Self::compile_those(ruleset, schema, is_row_rule)
+    }
+
+    /// Compiles all rules that say something of single rows, also those that hold when a share of the rows satisfies them.
+    ///
+    /// # Errors
+    /// As [`RowRules::compile`].
+    pub(crate) fn compile_all(ruleset: &Ruleset, schema: SchemaRef) -> Result<Self> {
+        let says = |leaf: &Leaf| is_row_leaf(leaf) || leaf.name() == "Completeness";
+        Self::compile_those(ruleset, schema, |rule| rule.node.leaves().into_iter().all(says))
+    }
+
+    fn compile_those(ruleset: &Ruleset, schema: SchemaRef, chosen: impl Fn(&Rule) -> bool) -> Result<Self> {
         let compiler = Compiler::new(schema);
         let rules = ruleset
             .rules()
             .iter()
-            .filter(|rule| is_row_rule(rule))
+            .filter(|rule| chosen(rule))
             .map(|rule| {
                 let place = || crate::lexer::place(&ruleset.text, &ruleset.file, rule.start);
                 let node = compiler.node(&rule.node).map_err(|e| e.within(place()))?;
@@ -285,7 +298,7 @@ impl Compiler {
     fn test(&self, leaf: &Leaf) -> Result<Test> {
         let missing = || Error::bug("a rule without its condition");
         match (leaf.name(), &leaf.condition) {
-            ("IsComplete", _) => Ok(Test::Complete),
+            ("IsComplete" | "Completeness", _) => Ok(Test::Complete),
             ("ColumnLength", Some(Condition::Number(number))) => {
                 crate::compare::refuse_dynamic(number)?;
                 Ok(Test::Length(number.clone()))

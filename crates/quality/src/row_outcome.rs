@@ -71,7 +71,7 @@ impl RowOutcomes {
                     .help("it holds the outcome of an earlier judgement: judge the data without it"));
             }
         }
-        let rules = RowRules::compile(ruleset, schema)?;
+        let rules = RowRules::compile_all(ruleset, schema)?;
         let texts: Vec<&str> = ruleset.rules().iter().map(crate::Rule::text).collect();
         let places = places_of(&rules.rules(), &texts)?;
         Ok(Self { rules, places, texts: StringArray::from(texts), filtered: options.filtered_rows })
@@ -207,6 +207,16 @@ mod tests {
         +----+----------------------------------------------+-----------------------------+----------------------+-----------------------------+
         "#);
         assert_eq!(judged.failed, BooleanArray::from(vec![false, true, true]));
+    }
+
+    #[test]
+    fn a_share_is_told_of_each_row() {
+        // Both hold over the dataset, and yet there is a row of each that does not satisfy them.
+        let judged = judged(
+            "Rules = [ Completeness \"id\" > 0.5, ColumnValues \"amount\" > 0 with threshold > 0.5 ]",
+            FilteredRows::Passed,
+        );
+        assert_eq!(judged.failed.iter().map(|row| row == Some(true)).collect::<Vec<_>>(), [false, true, true]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn objects_are_judged_as_files_are() {
     let outcome: crate::support::Outcome = command.output().unwrap().into();
     let told = outcome.expect_code(3).json();
     let results: Vec<&str> =
-        told["outcomes"].as_array().unwrap().iter().map(|outcome| outcome["result"].as_str().unwrap()).collect();
+        told["RuleResults"].as_array().unwrap().iter().map(|rule| rule["Result"].as_str().unwrap()).collect();
     assert_eq!(results, ["PASS", "PASS", "PASS", "FAIL", "FAIL"], "{told}");
 }
 
