@@ -43,7 +43,8 @@ fn judged(folder: &Path, run: &Value) -> Vec<Value> {
     let rules: Vec<&str> = run["cases"].as_array().unwrap().iter().map(|case| case["rule"].as_str().unwrap()).collect();
     std::fs::write(folder.join("rules.dqdl"), format!("Rules = [\n{}\n]", rules.join(",\n"))).unwrap();
     let references = run["references"].as_object().unwrap().iter();
-    let references: Vec<String> = references.map(|(alias, file)| format!("{alias}={}", file.as_str().unwrap())).collect();
+    let references: Vec<String> =
+        references.map(|(alias, file)| format!("{alias}={}", file.as_str().unwrap())).collect();
     let mut arguments = vec!["quality", "--data", run["data"].as_str().unwrap(), "--rules", "rules.dqdl", "--json"];
     references.iter().for_each(|reference| arguments.extend(["--ref", reference]));
     // Some of the rules fail.

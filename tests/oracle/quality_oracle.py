@@ -20,7 +20,7 @@ PARTS = {"generated": quality_oracle_generated, "olist": quality_oracle_olist}
 
 def near(value):
     """A condition that holds for a value and those next to it alone."""
-    if math.isnan(value):
+    if not math.isfinite(value):
         return "!= 0"
     margin = max(abs(value) * 1e-9, 1e-12)
     return f"between {value - margin:.15f} and {value + margin:.15f}"
@@ -36,13 +36,17 @@ class Cases:
         self.cases = []
 
     def value(self, expression, where=None):
+        """An aggregate over the dataset or a query for one value; what is no text is the value."""
+        if not isinstance(expression, str):
+            return expression
         filtered = f" WHERE {where}" if where else ""
         (value,) = self.connection.execute(f"SELECT ({expression})::DOUBLE FROM {self.data}{filtered}").fetchone()
         return value
 
     def add(self, rule, metric, value, result):
-        shown = str(value).replace("nan", "NaN") if value is not None and not math.isfinite(value) else value
-        self.cases.append({"rule": rule, "metric": metric, "value": shown, "result": result})
+        # JSON has no such numbers.
+        value = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(str(value), value)
+        self.cases.append({"rule": rule, "metric": metric, "value": value, "result": result})
 
     def measure(self, rule, metric, expression, where=None):
         """A rule with a number for its condition, which is put round the value: it passes. Without a value it fails."""

@@ -1,7 +1,9 @@
 """Generated data, and a rule of every type that measures something. NULL is treated as the documentation of DQDL says, which is not
 always as SQL does: so each expression says what NULL gives."""
 
-WORDS = "['paid', 'lost', 'sent', '', '   ', ' paid', 'paid ', 'PAID', 'größe', '서울', '👍🏽', 'é', 'é', 'a|b', 'a.b', 'x''y', 'paid\nlost']"
+import math
+
+WORDS = "['paid', 'lost', 'sent', '', '   ', ' paid', 'paid ', 'PAID', 'größe', '서울', '👍🏽', 'é', 'e' || chr(769), 'a|b', 'a.b', 'x''y', 'paid\nlost']"
 CODES = "['12', '-7', '+3', '1.5', '1e3', '.5', 'abc', '', '2026-03-01', '2026-02-30', '2026-03-01 10:20:30', '99999999999', '9999999999999999999', 'true', 'NO', 'y', '123.456', '2147483648', '-0']"
 
 # NULLs in every column but the first, NaN, values that repeat, large ones near each other, a column that follows another.
@@ -26,6 +28,7 @@ DATA = f"""
            CASE WHEN i % 29 <> 0 THEN hash(i * 14) % 3 = 0 END AS flag,
            CASE WHEN i % 10 <> 0 THEN (hash(i * 15) % 1200)::BIGINT END AS user_id,
            CASE WHEN i % 4 <> 0 THEN 'r' || (hash(i * 16) % 6) END AS region,
+           CASE WHEN i % 9 <> 0 THEN TIMESTAMPTZ '2026-01-01 00:00:00+00' + INTERVAL 1 MINUTE * (hash(i * 17) % 129600)::INTEGER END AS zoned,
            0.1::DOUBLE AS rate,
            NULL::INTEGER AS nothing
     FROM range(50000) t(i)
@@ -49,7 +52,7 @@ TWIN = """
 """
 COUSIN = """
     SELECT status AS state, id::INTEGER AS id, amount, follower, ratio, kind, small, word, code, price::DECIMAL(13, 2) AS price, huge,
-           day, moment::DATE AS moment, seen, flag, user_id, region, nothing, rate, loose_key
+           day, moment::DATE AS moment, seen, flag, user_id, region, nothing, rate, zoned, loose_key
     FROM twin
 """
 
@@ -61,10 +64,12 @@ def make(connection):
 
 
 def runs(cases_of):
-    data = cases_of("data", {"users": "users", "twin": "twin", "Cousin": "cousin", "other data": "cousin"})
+    data = cases_of("data", {"users": "users", "twin": "twin", "Cousin": "cousin", "other data": "cousin", "empty": "empty"})
     for part in (counts, keys, statistics, texts, numbers, dates, types, others, statements):
         part(data)
-    return [data]
+    empty = cases_of("empty", {"data": "data"})
+    without_rows(data, empty)
+    return [data, empty]
 
 
 def counts(data):
@@ -73,6 +78,11 @@ def counts(data):
     data.measure("RowCount", "Dataset.*.RowCount", "count(*)", "ratio > 1000000 OR flag")
     data.measure("ColumnCount", "Dataset.*.ColumnCount",
                  "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'data'")
+    share = "SELECT avg(regexp_matches(column_name, '{}')::INTEGER) FROM duckdb_columns() WHERE table_name = 'data'"
+    data.add('ColumnNamesMatchPattern "e"', "Dataset.*.ColumnNamesPatternMatchRatio", data.value(share.format("e")), "FAIL")
+    data.add('ColumnNamesMatchPattern "^[a-z_]+$"', "Dataset.*.ColumnNamesPatternMatchRatio", data.value(share.format("^[a-z_]+$")), "PASS")
+    data.add('ColumnExists "kind"', "Dataset.kind.ColumnExists", 1.0, "PASS")
+    data.add('ColumnExists "Kind"', "Dataset.Kind.ColumnExists", 0.0, "FAIL")
     for column in ("id", "amount", "status", "nothing", "flag", "seen"):
         data.measure(f'Completeness "{column}"', f"Column.{column}.Completeness", f'count("{column}") / count(*)')
     data.measure('Completeness "kind"', "Column.kind.Completeness", "count(kind) / count(*)", "small >= 3")
@@ -107,16 +117,16 @@ def keys(data):
         data.measure(f'Entropy "{column}"', f"Column.{column}.Entropy",
                      grouped([column], "ln(sum(n)) - sum(n * ln(n)) / sum(n)"))
     data.measure('DistinctValuesCount "id"', "Column.id.DistinctValuesCount", "count(DISTINCT id)")
-    data.measure('DistinctValuesCount "nothing"', "Column.nothing.DistinctValuesCount", "1")
+    data.measure('DistinctValuesCount "nothing"', "Column.nothing.DistinctValuesCount", 1.0)
     data.measure('DistinctValuesCount "kind"', "Column.kind.DistinctValuesCount", "count(DISTINCT kind)", "kind > 20")
     where = "kind > 20 AND day IS NOT NULL"
     for name, measure in (("Uniqueness", f"{once} / sum(n)"), ("UniqueValueRatio", f"{once} / count(*)"),
                           ("Entropy", "ln(sum(n)) - sum(n * ln(n)) / sum(n)")):
         value = data.value(grouped(["word"], measure, where))
         data.add(f'{name} "word" > 0 where "{where}"', f"Column.word.{name}", value, "PASS")
-    data.measure('Uniqueness "nothing"', "Column.nothing.Uniqueness", "NULL")
-    data.measure('UniqueValueRatio "nothing"', "Column.nothing.UniqueValueRatio", "NULL")
-    data.measure('Entropy "nothing"', "Column.nothing.Entropy", "NULL")
+    data.measure('Uniqueness "nothing"', "Column.nothing.Uniqueness", None)
+    data.measure('UniqueValueRatio "nothing"', "Column.nothing.UniqueValueRatio", None)
+    data.measure('Entropy "nothing"', "Column.nothing.Entropy", None)
     data.add('IsUnique "loose_key"', "Column.loose_key.Uniqueness", 1.0, "PASS")
     data.add('IsPrimaryKey "loose_key"', "Column.loose_key.Completeness", data.value("count(loose_key) / count(*)"), "FAIL")
     data.add('IsPrimaryKey "id"', "Column.id.Uniqueness", 1.0, "PASS")
@@ -164,7 +174,7 @@ def statistics(data):
         nearby = " , ".join(f"{column} - {NEARBY[column]}" if column in NEARBY else column for column in (first, second))
         for where in (None, "kind > 30"):
             data.measure(f'ColumnCorrelation "{first}" "{second}"', metric, f"corr({nearby})", where)
-    data.measure('ColumnCorrelation "amount" "nothing"', "Multicolumn.amount,nothing.ColumnCorrelation", "NULL")
+    data.measure('ColumnCorrelation "amount" "nothing"', "Multicolumn.amount,nothing.ColumnCorrelation", None)
 
 
 def texts(data):
@@ -207,7 +217,7 @@ def texts(data):
 def numbers(data):
     """NaN satisfies `!=` and `not in` alone, which SQL sees otherwise."""
     plain = {">": "{0} > {1}", ">=": "{0} >= {1}", "<": "{0} < {1}", "<=": "{0} <= {1}", "=": "{0} = {1}"}
-    for column, operand in (("kind", "50"), ("price", "10.10"), ("amount", "1000000050.125"), ("ratio", "0"),
+    for column, operand in (("kind", "50"), ("price", "10.10"), ("amount", "1000000050.125"), ("ratio", 0.0),
                             ("huge", "8999999999999999500"), ("small", "2"), ("price", "10.105"), ("kind", "50.5")):
         number = f"(CASE WHEN NOT isnan({column}) THEN {column} END)" if column == "ratio" else column
         for operator, predicate in plain.items():
@@ -229,7 +239,7 @@ def numbers(data):
 
 
 def dates(data):
-    for column in ("day", "moment"):
+    for column in ("day", "moment", "zoned"):
         date = f"{column}::DATE"
         for operator in (">", ">=", "<", "<=", "="):
             data.values(column, f'{operator} "2026-02-10"', f"{date} {operator} DATE '2026-02-10'")
@@ -285,7 +295,7 @@ def others(data):
                  matched(["user_id", "region"], ["user_id", "area"], "users"))
     data.measure('ReferentialIntegrity "region" "users.{area}"', integrity.format("users"), matched(["region"], ["area"], "users"))
     data.measure('ReferentialIntegrity "id" "twin.id"', integrity.format("twin"), matched(["id"], ["id"], "twin"))
-    data.measure('ReferentialIntegrity "nothing" "twin.nothing"', integrity.format("twin"), "0")
+    data.measure('ReferentialIntegrity "nothing" "twin.nothing"', integrity.format("twin"), 0.0)
     columns = [name for (name,) in data.connection.execute(
         "SELECT column_name FROM duckdb_columns() WHERE table_name = 'data' AND column_name <> 'id'").fetchall()]
     same = [(column, column) for column in columns]
@@ -301,13 +311,13 @@ def others(data):
                  matched(["id", "loose_key"], ["id", "loose_key"], "twin", [("word", "word")]))
     data.add('DatasetMatch "twin" "kind" "word" >= 0', "Dataset.twin.DatasetMatch", None, "FAIL")
     for alias, table in data.references.items():
-        if table == "users":
+        if table in ("users", "empty"):
             continue
         data.measure(f'RowCountMatch "{alias}"', f"Dataset.{alias}.RowCountMatch", f"count(*) / (SELECT count(*) FROM {table})")
         data.measure(f'SchemaMatch "{alias}"', f"Dataset.{alias}.SchemaMatch", f"""
             SELECT avg((EXISTS (SELECT 1 FROM duckdb_columns() b WHERE b.table_name = '{table}' AND b.column_name = a.column_name
                                AND b.data_type = a.data_type))::INTEGER) FROM duckdb_columns() a WHERE a.table_name = 'data'""")
-    data.measure('SchemaMatch "users"', "Dataset.users.SchemaMatch", "0")
+    data.measure('SchemaMatch "users"', "Dataset.users.SchemaMatch", 0.0)
     for first, second, metric, expression in (
             ("sum(price)", "sum(twin.price)", "price", "sum(price) / (SELECT sum(price)::DOUBLE FROM twin)"),
             ("avg(price)", "avg(twin.price)", "price", "avg(price::DOUBLE) / (SELECT avg(price::DOUBLE) FROM twin)"),
@@ -338,3 +348,22 @@ def statements(data):
             "SELECT kind FROM primary WHERE kind IS NULL OR kind < 5": "kind IS NULL OR kind < 5"}
     for sql, predicate in rows.items():
         data.rows(f'CustomSql "{sql}"', "Dataset.*.CustomSQL.Compliance", predicate)
+
+
+def without_rows(data, empty):
+    """Nothing there, or nothing in the other dataset. Where there is nothing to measure the rule fails."""
+    data.measure('RowCountMatch "empty"', "Dataset.empty.RowCountMatch", math.inf)
+    data.measure('ReferentialIntegrity "id" "empty.id"', "Column.empty.ReferentialIntegrity", 0.0)
+    data.measure('DatasetMatch "empty" "id"', "Dataset.empty.DatasetMatch", 0.0)
+    data.measure('SchemaMatch "empty"', "Dataset.empty.SchemaMatch", 1.0)
+    empty.measure("RowCount", "Dataset.*.RowCount", "count(*)")
+    empty.measure('RowCountMatch "data"', "Dataset.data.RowCountMatch", 0.0)
+    empty.measure('ZerosCount "kind"', "Column.kind.ZerosCount", 0.0)
+    empty.measure('DistinctValuesCount "kind"', "Column.kind.DistinctValuesCount", 0.0)
+    for name in ("Completeness", "Uniqueness", "UniqueValueRatio", "Entropy", *STATISTICS):
+        empty.measure(f'{name} "kind"', f"Column.kind.{name}", None)
+    for rule, metric in (('ReferentialIntegrity "id" "data.id"', "Column.data.ReferentialIntegrity"),
+                         ('DatasetMatch "data" "id"', "Dataset.data.DatasetMatch"),
+                         ('ColumnCorrelation "kind" "small"', "Multicolumn.kind,small.ColumnCorrelation"),
+                         ('AggregateMatch "sum(kind)" "sum(data.kind)"', "Column.kind.AggregateMatch")):
+        empty.measure(rule, metric, None)

@@ -160,10 +160,7 @@ fn nulls_pass<T>(comparison: &Comparison<T>, is_null: impl Fn(&T) -> bool) -> Nu
 
 /// Whether a condition asks for NULL, or for anything else, and for no number.
 fn names_null_alone(comparison: &Comparison<NumberOperand>) -> bool {
-    let asks = matches!(
-        comparison,
-        Comparison::Compare(Operator::Equal | Operator::NotEqual, _) | Comparison::In(..)
-    );
+    let asks = matches!(comparison, Comparison::Compare(Operator::Equal | Operator::NotEqual, _) | Comparison::In(..));
     asks && comparison.operands().into_iter().all(|operand| *operand == NumberOperand::Null)
 }
 

@@ -253,7 +253,8 @@ mod tests {
         let context = SessionContext::new();
         context.register_batch("primary", batch.unwrap()).unwrap();
         let nine = 9.223_372_036_854_776e18;
-        for (text, value) in [("sum(Large)", 2.0 * nine), ("avg(Large)", 2.0 * nine / 3.0), ("avg(price)", 30.01 / 3.0)] {
+        for (text, value) in [("sum(Large)", 2.0 * nine), ("avg(Large)", 2.0 * nine / 3.0), ("avg(price)", 30.01 / 3.0)]
+        {
             let found = Aggregate::parse(text).unwrap().value(&context).await.unwrap().unwrap();
             assert!((found - value).abs() <= 1e-15 * value, "{text}: {found}");
         }
