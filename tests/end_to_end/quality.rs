@@ -169,11 +169,11 @@ fn two_formats_do_not_share_standard_output() {
 
 #[test]
 fn what_is_wrong_with_a_ruleset_is_said_before_the_data_is_judged() {
-    let folder = folder_with("Rules = [\n    IsComplete \"stauts\",\n    Kurtosis \"amount\" > 0\n]");
+    let folder = folder_with("Rules = [\n    IsComplete \"stauts\",\n    Kurtosis \"status\" > 0\n]");
     let outcome = judged(&folder, &[]).expect_code(2);
     assert!(outcome.stderr.contains("rules.dqdl:2:"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("did you mean `status`"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("Kurtosis"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("compares numbers"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -191,32 +191,6 @@ fn judging_ends_in_time_and_leaves_no_file() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
     let wrong = judged(&folder, &["--timeout", "soon"]).expect_code(2);
     assert!(wrong.stderr.contains("30m") || wrong.stderr.contains("10m"), "{}", wrong.stderr);
-}
-
-/// What is measured, beside what DuckDB measures.
-#[test]
-fn statistics_are_those_of_another_engine() {
-    let Some(python) = python() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data.parquet");
-    let script = repository().join("tests/oracle/statistics.py");
-    let expected = run_python(&python, &script, &[data.to_str().unwrap()]).expect_code(0).json();
-    let rules = "Rules = [ StandardDeviation \"amount\" > 0, Variance \"kind\" > 0, StandardDeviation \"price\" > 0,
-        ColumnCorrelation \"amount\" \"follower\" > 0, Entropy \"kind\" > 0, Entropy \"word\" > 0,
-        DistinctValuesCount \"kind\" > 0, UniqueValueRatio \"word\" > 0 ]";
-    std::fs::write(folder.path().join("rules.dqdl"), rules).unwrap();
-    let arguments = ["quality", "--data", "data.parquet", "--rules", "rules.dqdl", "--json"];
-    let judged = lakegate(folder.path(), &arguments).expect_code(0).json();
-    let mut measured = serde_json::Map::new();
-    for result in judged["RuleResults"].as_array().unwrap() {
-        measured.extend(result["EvaluatedMetrics"].as_object().unwrap().clone());
-    }
-    let expected = expected.as_object().unwrap();
-    assert_eq!(measured.len(), expected.len(), "{measured:?}");
-    for (metric, value) in expected {
-        let (value, ours) = (value.as_f64().unwrap(), measured[metric].as_f64().unwrap());
-        assert!((value - ours).abs() <= 1e-9 * value.abs(), "{metric}: {ours}, DuckDB has {value}");
-    }
 }
 
 #[test]

@@ -29,14 +29,14 @@ fn a_delivery_is_judged_by_its_files() {
     let folder = deliveries();
     let held = "FileFreshness > (now() - 1 hours), FileSize between 10 B and 1 KB, FileSize \"archive/\" > 0,
         FileMatch \"orders/2026-03-01.csv\" \"archive/a.csv\", FileUniqueness >= 0.3 with recentFiles = 3";
-    assert_eq!(judge(folder.path(), held, 0)["passed"], 5);
+    assert_eq!(judge(folder.path(), held, 0)["AggregatedMetrics"]["TotalRulesPassed"], 5);
     let told = judge(folder.path(), "FileUniqueness = 1, FileSize \"nowhere/\" >= 0, RowCount > 0", 3);
-    let outcome = |at: usize| &told["outcomes"][at];
-    assert_eq!(outcome(0)["metrics"]["Dataset.*.FileCount"], 3.0);
+    let outcome = |at: usize| &told["RuleResults"][at];
+    assert_eq!(outcome(0)["EvaluatedMetrics"]["Dataset.*.FileCount"], 3.0);
     let message = "2 of 3 files have the content of another: 2026-03-02 (1).csv, 2026-03-02.csv";
-    assert_eq!(outcome(0)["message"], message);
-    assert_eq!(outcome(1)["message"], "there is no file at `nowhere/`");
-    assert_eq!(outcome(2)["result"], "PASS");
+    assert_eq!(outcome(0)["EvaluationMessage"], message);
+    assert_eq!(outcome(1)["EvaluationMessage"], "there is no file at `nowhere/`");
+    assert_eq!(outcome(2)["Result"], "PASS");
 }
 
 #[test]

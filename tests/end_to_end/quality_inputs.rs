@@ -124,6 +124,9 @@ fn missing_data_is_named() {
     let twice = ["--ref", "a=users.csv", "--ref", "a=users.csv"];
     let outcome = judged(folder.path(), "orders.csv", &twice).expect_code(2);
     assert!(outcome.stderr.contains("`a` names two datasets"), "{}", outcome.stderr);
+    let of_own_name = ["--ref", "Primary=users.csv"];
+    let outcome = judged(folder.path(), "orders.csv", &of_own_name).expect_code(2);
+    assert!(outcome.stderr.contains("`Primary` names two datasets"), "{}", outcome.stderr);
 }
 
 const ROW_RULES: &str = "Rules = [ RowCount = 1000, ColumnValues \"status\" = \"paid\",

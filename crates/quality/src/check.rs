@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
@@ -62,7 +63,7 @@ pub async fn check_with_references(ruleset: &Ruleset, own: &str, schemas: &BTree
     let datasets = schemas.iter().map(|(name, schema)| (name.as_str(), schema)).chain([("primary", schema)]);
     for (name, schema) in datasets {
         let empty = MemTable::try_new(SchemaRef::clone(schema), vec![Vec::new()]).map(Arc::new);
-        if let Err(error) = empty.and_then(|table| context.register_table(name, table)) {
+        if let Err(error) = empty.and_then(|table| context.register_table(TableReference::bare(name), table)) {
             problems.push(Error::bug("an empty dataset cannot be made").caused_by(error.strip_backtrace_text()));
         }
     }

@@ -22,6 +22,8 @@ use crate::pattern::Pattern;
 pub(crate) enum Test {
     /// Not NULL.
     Complete,
+    /// NULL.
+    Absent,
     /// Numbers, compared exactly where the column's type is exact.
     Number(Exact, Nulls),
     /// Lengths of texts in characters; NULL has length 0.
@@ -60,6 +62,10 @@ impl Test {
     /// When the condition asks for earlier runs, or its regular expression does not compile.
     pub(crate) fn new(condition: &Condition, zone: chrono_tz::Tz, now: DateTime<Utc>) -> Result<Self> {
         Ok(match condition {
+            // NULL alone has no type: it is compared with values of all types.
+            Condition::Number(number) if names_null_alone(&number.comparison) => {
+                if nulls_pass(&number.comparison, |_| true) { Test::Absent } else { Test::Complete }
+            }
             Condition::Number(number) => {
                 refuse_dynamic(number)?;
                 Test::Number(Exact::new(number), nulls_pass(&number.comparison, |o| *o == NumberOperand::Null))
@@ -84,6 +90,7 @@ impl Test {
     pub(crate) fn judge(&self, column: &ArrayRef) -> Result<BooleanArray> {
         match self {
             Test::Complete => is_not_null(column).map_err(|e| Error::bug("nulls cannot be counted").caused_by(e)),
+            Test::Absent => is_null(column).map_err(|e| Error::bug("nulls cannot be counted").caused_by(e)),
             Test::Number(exact, nulls) => exact.judge(column, *nulls),
             Test::Castable(castable) => castable.judge(column),
             Test::Age(age) => age.judge(column),
@@ -149,6 +156,12 @@ fn nulls_pass<T>(comparison: &Comparison<T>, is_null: impl Fn(&T) -> bool) -> Nu
         Comparison::Compare(Operator::NotEqual, _) | Comparison::In(_, true) => !names_null,
         Comparison::Compare(..) | Comparison::Between(..) => false,
     }
+}
+
+/// Whether a condition asks for NULL, or for anything else, and for no number.
+fn names_null_alone(comparison: &Comparison<NumberOperand>) -> bool {
+    let asks = matches!(comparison, Comparison::Compare(Operator::Equal | Operator::NotEqual, _) | Comparison::In(..));
+    asks && comparison.operands().into_iter().all(|operand| *operand == NumberOperand::Null)
 }
 
 /// Compares a value with operands of which NULL is `None`: a value is never equal to NULL.

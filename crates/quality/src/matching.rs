@@ -2,6 +2,7 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
+use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
 
@@ -22,7 +23,7 @@ pub(crate) async fn row_count_match(leaf: &Leaf, rows: u64, context: &SessionCon
 /// columns do not match at all, as in the open engine.
 pub(crate) async fn schema_match(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
     let alias = leaf.column();
-    let other = context.table(alias).await.map_err(unreadable)?.schema().as_arrow().clone();
+    let other = context.table(TableReference::bare(alias)).await.map_err(unreadable)?.schema().as_arrow().clone();
     let differs = |field: &Field| match other.field_with_name(field.name()) {
         Ok(theirs) if same_type(field.data_type(), theirs.data_type()) => None,
         Ok(theirs) => {
@@ -98,10 +99,18 @@ impl Aggregate {
     }
 
     async fn value(&self, context: &SessionContext) -> Result<Option<f64>> {
-        let (function, column, table) = (self.function, quoted(&self.column), quoted(&self.alias));
-        // Sums of decimals get more digits before they become doubles.
-        let row = only_row(context, &format!("SELECT CAST({function}({column}) AS double) FROM {table}")).await?;
-        Ok(first_double(&row))
+        let table = context.table(TableReference::bare(self.alias.as_str())).await.map_err(unreadable)?;
+        let field = table.schema().as_arrow().field_with_name(&self.column);
+        let column = quoted(&self.column);
+        // A sum of whole numbers would wrap around as one of them; one of decimals gets more digits before it becomes a double.
+        let summed = match field.map(Field::data_type) {
+            Ok(data_type) if data_type.is_integer() => format!("CAST({column} AS decimal(20, 0))"),
+            _ => column.clone(),
+        };
+        // The engine's average of decimals has four digits more than they have.
+        let parts = if self.function == "avg" { format!(" / count({column})") } else { String::new() };
+        let sql = format!("SELECT CAST(sum({summed}) AS double){parts} FROM {}", quoted(&self.alias));
+        Ok(first_double(&only_row(context, &sql).await?))
     }
 }
 
@@ -226,7 +235,30 @@ fn matching_rows(keys: &Pairs, compared: &Pairs, alias: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Decimal128Array, Int64Array};
+
     use super::*;
+
+    #[tokio::test]
+    async fn aggregates_keep_their_digits() {
+        // 10.00, 10.00 and 10.01: 30.01 by 3 is 10.00333…, with no end.
+        let prices = Decimal128Array::from(vec![Some(1000), None, Some(1000), Some(1001)]);
+        let columns: [(&str, ArrayRef); 2] = [
+            ("Large", Arc::new(Int64Array::from(vec![Some(i64::MAX), Some(i64::MAX), None, Some(1)]))),
+            ("price", Arc::new(prices.with_precision_and_scale(12, 2).unwrap())),
+        ];
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, values)| (name, values, true)));
+        let context = SessionContext::new();
+        context.register_batch("primary", batch.unwrap()).unwrap();
+        let nine = 9.223_372_036_854_776e18;
+        for (text, value) in [("sum(Large)", 2.0 * nine), ("avg(Large)", 2.0 * nine / 3.0), ("avg(price)", 30.01 / 3.0)]
+        {
+            let found = Aggregate::parse(text).unwrap().value(&context).await.unwrap().unwrap();
+            assert!((found - value).abs() <= 1e-15 * value, "{text}: {found}");
+        }
+    }
 
     #[test]
     fn aggregates_and_pairs_are_read() {

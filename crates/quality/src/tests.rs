@@ -79,6 +79,12 @@ async fn each_rule_holds_or_not_as_worked_out_by_hand() {
         ("ColumnValues \"status\" matches \"(.).*\\1\" where \"id = 1\"", false),
         ("CustomSql \"select max(datediff(day, '2026-03-01')) from PRIMARY where Day > '2000-01-01'\" = 8", true),
         ("ColumnCount = 6", true),
+        // NULL alone is of every type.
+        ("ColumnValues \"status\" != NULL", false),
+        ("ColumnValues \"status\" != NULL where \"id <> 3\"", true),
+        ("ColumnValues \"day\" != NULL where \"id <> 3\"", true),
+        ("ColumnValues \"day\" not in [NULL] where \"id = 1\"", true),
+        ("ColumnValues \"status\" in [NULL] where \"id = 1\"", false),
         ("ColumnExists \"id\"", true),
         ("ColumnNamesMatchPattern \"[a-z]\"", true), // searched for, not the whole name
         ("ColumnNamesMatchPattern \"^.{3,}$\"", false), // `id` has two letters

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
-use datafusion::common::Statistics;
+use datafusion::common::{Statistics, TableReference};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
@@ -101,10 +101,20 @@ impl Datasets {
             }
         };
         let schema = SchemaRef::new(frame.schema().as_arrow().clone());
-        self.context
-            .register_table(name, frame.into_view())
-            .map_err(|_| Error::usage(format!("`{name}` names two datasets")).expected("another alias"))?;
+        let taken = || Error::usage(format!("`{name}` names two datasets")).expected("another alias");
+        if self.names(name) {
+            return Err(taken());
+        }
+        // An alias is a name as it stands: the engine would read `Users` as `users` and `a.b` as a table of a schema.
+        self.context.register_table(TableReference::bare(name), frame.into_view()).map_err(|_| taken())?;
         Ok(Dataset { schema, files, version })
+    }
+
+    /// Whether a dataset has that name: SQL tells `Users` and `users` not apart.
+    fn names(&self, name: &str) -> bool {
+        let state = self.context.state();
+        let schema = state.schema_for_ref(TableReference::bare(name));
+        schema.is_ok_and(|schema| schema.table_names().iter().any(|table| table.eq_ignore_ascii_case(name)))
     }
 
     async fn root(&self, text: &str) -> Result<FileRoot> {
