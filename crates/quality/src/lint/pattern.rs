@@ -1,5 +1,10 @@
 //! Where a regular expression has alternatives.
 
+/// What follows `\E`.
+fn behind_quote(text: &str) -> &str {
+    text.split_once("\\E").map_or("", |(_, behind)| behind)
+}
+
 /// Whether `|` stands outside of any group.
 pub(super) fn has_bare_alternatives(pattern: &str) -> bool {
     let (mut groups, mut classes) = (0_i64, 0_i64);
@@ -7,9 +12,8 @@ pub(super) fn has_bare_alternatives(pattern: &str) -> bool {
     while let Some(c) = rest.next() {
         match c {
             '\\' => {
-                if rest.next() == Some('Q') {
-                    rest = rest.as_str().split_once("\\E").map_or("", |(_, behind)| behind).chars();
-                }
+                let quotes = rest.next() == Some('Q');
+                rest = if quotes { behind_quote(rest.as_str()).chars() } else { rest };
             }
             '[' => classes += 1,
             ']' => classes = (classes - 1).max(0),

@@ -140,7 +140,7 @@ impl Findings<'_> {
             self.warn(leaf.start, &code::FRESHNESS_EQUALITY, "the age is compared for equality", "`<=` or `between`");
         }
         let dated = matches!(leaf.condition, Some(Condition::Date(_))) && leaf.name() == "ColumnValues";
-        if dated && let Some(data_type) = self.data_type(leaf).filter(|t| is_text(t)) {
+        if dated && let Some(data_type) = self.data_type(leaf).filter(is_text) {
             let what = format!("column `{}` is of type {data_type}, and the rule compares dates", leaf.column());
             let fix = "`matches`, or a list whose first character has a backslash, to compare texts";
             self.warn(leaf.start, &code::DATE_ON_TEXT, what, fix);

@@ -8,6 +8,8 @@ use crate::ast::{Leaf, Node, Rule};
 use crate::condition::{Comparison, Condition, DateOperand, NumberCondition, NumberOperand, Operator, TextOperand};
 use crate::print;
 
+/// A rule that must hold, and what it compares.
+type Demand<'a> = (&'a Leaf, &'a Rule, Comparison<f64>);
 /// What two rules must have in common to exclude each other: type, parameters, `where`.
 type Measured<'a> = (&'a str, &'a [String], Option<&'a str>);
 
@@ -85,7 +87,7 @@ impl Findings<'_> {
 
     /// Rules that must hold together, of one measured value.
     fn contradictions(&mut self) {
-        let mut groups: BTreeMap<Measured<'_>, Vec<(&Leaf, &Rule, Comparison<f64>)>> = BTreeMap::new();
+        let mut groups: BTreeMap<Measured<'_>, Vec<Demand<'_>>> = BTreeMap::new();
         for rule in self.ruleset.rules() {
             for leaf in required(&rule.node) {
                 let comparison = leaf.condition.as_ref().and_then(plain).filter(|_| leaf.threshold.is_none());
