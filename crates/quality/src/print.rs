@@ -127,9 +127,7 @@ fn duration(minutes: i64) -> String {
 
 /// In the largest unit that is whole: Glue's amounts have 32 bits.
 fn size(bytes: i64) -> String {
-    let power = (bytes.trailing_zeros() / 10).min(4);
-    match (bytes, ["B", "KB", "MB", "GB", "TB"].get(power as usize)) {
-        (1.., Some(unit)) => format!("{} {unit}", bytes >> (10 * power)),
-        _ => bytes.to_string(),
-    }
+    let power = if bytes == 0 { 0 } else { (bytes.trailing_zeros() / 10).min(4) };
+    let unit = ["B", "KB", "MB", "GB", "TB"].get(power as usize).copied().unwrap_or("B");
+    format!("{} {unit}", bytes >> (10 * power))
 }

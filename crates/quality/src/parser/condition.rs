@@ -303,7 +303,7 @@ fn as_number(operand: Operand) -> Option<NumberOperand> {
 
 fn as_bytes(operand: NumberOperand) -> Option<i64> {
     match operand {
-        NumberOperand::Number(Number { text, .. }) => text.parse().ok(),
+        NumberOperand::Number(Number { text, .. }) => text.parse().ok().filter(|bytes| *bytes >= 0),
         NumberOperand::Null | NumberOperand::Dynamic(_) => None,
     }
 }

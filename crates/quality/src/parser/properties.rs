@@ -6,8 +6,11 @@ use super::parse;
 use crate::ast::{Node, Ruleset};
 use crate::{exercise, format, lint};
 
+/// Rules as text and as trees, analyzers as text.
+type Meaning = (Vec<String>, Vec<Node>, Vec<String>);
+
 /// The rules without the places at which they stand.
-fn meaning(text: &str) -> Result<(Vec<String>, Vec<Node>, Vec<String>), TestCaseError> {
+fn meaning(text: &str) -> Result<Meaning, TestCaseError> {
     let ruleset: Ruleset = parse(text, "t").map_err(|error| TestCaseError::fail(format!("{text}\n{error}")))?;
     let texts = ruleset.rules().iter().map(|rule| format!("{} {:?}", rule.text(), rule.labels())).collect();
     let nodes = ruleset.rules().iter().map(|rule| placeless(&rule.node)).collect();
@@ -89,7 +92,7 @@ fn leaf() -> impl Strategy<Value = String> {
             .prop_map(|(n, c, threshold, tag)| format!("ColumnValues {n} {c}{threshold}{tag}")),
         (name(), name(), "(| where \"a > 1\")").prop_map(|(a, b, w)| format!("IsUnique of {a} and {b}{w}")),
         (name(), compared("[1-9]{1,3} (days|hours|minutes)")).prop_map(|(n, c)| format!("DataFreshness {n} {c}")),
-        compared("[1-9]{1,5}( [KMGT]?B)?")
+        prop_oneof![compared("[0-9]{1,5}").boxed(), compared("[0-9]{1,5} [KMGT]?B").boxed()]
             .prop_map(|c| format!("FileSize {c} with recentFiles = 3 with order = [\"a\" ,\"b\"]")),
         Just("FileMatch \"a\" \"b\" with failFast = true".to_owned()),
     ]

@@ -202,7 +202,7 @@ fn mistakes_in_rules_are_placed_and_answered() {
     insta::assert_snapshot!(wrong("DataFreshness a <= 3days"), @"r:1:30: found `3days`; expected a value: a number, a string, a date, `NULL`, `EMPTY`, `WHITESPACES_ONLY` or `now()` | write `3 days`, with a space");
     insta::assert_snapshot!(wrong("FileSize > 1.5 MB"), @"r:1:22: found `1.5`; expected a whole number");
     insta::assert_snapshot!(wrong("FileSize > 1.5"), @"r:1:20: a size is a whole number; expected bytes, or a number and a unit, such as `5 MB`");
-    insta::assert_snapshot!(wrong("FileSize between 5 and 1 MB"), @"");
+    insta::assert_snapshot!(wrong("FileSize between 5 and 1 MB"), @"r:1:20: the condition mixes values of several kinds; expected values of one kind | give each size a unit, such as `1024 B`");
     insta::assert_snapshot!(wrong("FileSize > 9000000 TB"), @"r:1:22: the amount is too large");
     insta::assert_snapshot!(wrong("FileMatch \"a\" in [\"b\", 5]"), @"r:1:25: the condition mixes values of several kinds; expected values of one kind");
     insta::assert_snapshot!(wrong("FileMatch \"a\" \"b\" in [\"b\"]"), @"r:1:29: the condition of `FileMatch` does not fit it; expected no condition");
