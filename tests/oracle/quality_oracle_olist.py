@@ -85,7 +85,8 @@ def times(cases, column):
     day = f"{column}::DATE"
     for condition, predicate in (('> "2018-01-01"', f"{day} > DATE '2018-01-01'"), ('<= "2017-12-31"', f"{day} <= DATE '2017-12-31'"),
                                  ('between "2017-06-30" and "2018-07-01"', f"{day} > DATE '2017-06-30' AND {day} < DATE '2018-07-01'"),
-                                 ('not in ["2017-11-24"]', f"{day} IS DISTINCT FROM DATE '2017-11-24'"), ("!= NULL", f"{column} IS NOT NULL")):
+                                 ('not in ["2017-11-24"]', f"{day} IS DISTINCT FROM DATE '2017-11-24'"),
+                                 ("!= NULL", f"{column} IS NOT NULL")):
         cases.values(column, condition, predicate)
     metric = f"Column.{column}.DataFreshness.Compliance"
     cases.rows(f'DataFreshness "{column}" > 1000 days', metric, f"{column} < now() AT TIME ZONE 'UTC' - INTERVAL 1000 DAY")
@@ -108,7 +109,8 @@ def orders(cases):
     listed = ", ".join(f'"{status}"' for status in STATUSES)
     cases.values("order_status", f"in [{listed}]", f"order_status IN {STATUSES}")
     cases.values("order_status", f"not in [{listed}]", f"order_status NOT IN {STATUSES}")
-    cases.values("order_purchase_timestamp", '> "2017-01-01"', "order_purchase_timestamp::DATE > DATE '2017-01-01'", "order_status = 'delivered'")
+    cases.values("order_purchase_timestamp", '> "2017-01-01"', "order_purchase_timestamp::DATE > DATE '2017-01-01'",
+                 "order_status = 'delivered'")
     integrity(cases, ["customer_id"], "customers", ["customer_id"])
     integrity(cases, ["order_id"], "items", ["order_id"])
     integrity(cases, ["order_id"], "payments", ["order_id"])
@@ -124,12 +126,14 @@ def items(cases):
     integrity(cases, ["order_id"], "orders", ["order_id"])
     integrity(cases, ["product_id"], "products", ["product_id"])
     integrity(cases, ["seller_id"], "sellers", ["seller_id"])
-    cases.measure('ColumnCorrelation "price" "freight_value"', "Multicolumn.price,freight_value.ColumnCorrelation", "corr(price, freight_value)")
+    cases.measure('ColumnCorrelation "price" "freight_value"', "Multicolumn.price,freight_value.ColumnCorrelation",
+                  "corr(price, freight_value)")
     cases.measure('Sum "price"', "Column.price.Sum", "sum(price)", "freight_value = 0")
     cases.measure('AggregateMatch "sum(price)" "sum(freight_value)"', "Column.price,freight_value.AggregateMatch",
                   "sum(price) / sum(freight_value)")
     cases.measure('AggregateMatch "avg(order_item_id)" "avg(products.product_weight_g)"',
-                  "Column.order_item_id,product_weight_g.AggregateMatch", "avg(order_item_id) / (SELECT avg(product_weight_g) FROM products)")
+                  "Column.order_item_id,product_weight_g.AggregateMatch",
+                  "avg(order_item_id) / (SELECT avg(product_weight_g) FROM products)")
 
 
 def customers(cases):
@@ -160,5 +164,6 @@ def places(cases):
     pair = ["geolocation_lat", "geolocation_lng"]
     cases.measure('DuplicateRowCount "geolocation_lat" "geolocation_lng"', f"Multicolumn.{','.join(pair)}.DuplicateRowCount",
                   grouped(cases, pair, "coalesce(sum(n) FILTER (n > 1), 0)"))
-    cases.measure('ColumnCorrelation "geolocation_lat" "geolocation_lng"', f"Multicolumn.{','.join(pair)}.ColumnCorrelation", f"corr({', '.join(pair)})")
+    cases.measure('ColumnCorrelation "geolocation_lat" "geolocation_lng"', f"Multicolumn.{','.join(pair)}.ColumnCorrelation",
+                  f"corr({', '.join(pair)})")
     cases.values("geolocation_lat", "between -34 and 6", "geolocation_lat > -34 AND geolocation_lat < 6")
