@@ -65,7 +65,7 @@ fn a_first_ruleset_holds_on_the_data_it_was_made_from() {
     for rule in [
         "IsPrimaryKey \"order_id\"",
         "ReferentialIntegrity \"user_id\" \"users.user_id\" = 1.0",
-        "ColumnValues \"status\" in [\"lost\",\"paid\"]",
+        "ColumnValues \"status\" in [\"lost\", \"paid\"]",
         "# 200 rows, no two alike and none NULL: the key",
     ] {
         assert!(text.contains(rule), "{rule}: {text}");

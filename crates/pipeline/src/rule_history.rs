@@ -12,7 +12,7 @@ fn kind(table: &TableName) -> String {
     format!("metrics/table={table}")
 }
 
-/// What the newest `runs` runs that published the table measured.
+/// What the newest `runs` runs of the table measured.
 ///
 /// # Errors
 /// When their records cannot be read.
@@ -27,13 +27,17 @@ pub(crate) async fn earlier(lake: &Lake, table: &TableName, runs: usize) -> Resu
         let at = field("at").and_then(Value::as_str).and_then(|at| at.parse::<DateTime<Utc>>().ok());
         let name = field("series").and_then(Value::as_str);
         if let (Some(at), Some(name), Some(value)) = (at, name, field("value").and_then(Value::as_f64)) {
-            history.add_older(at, [(name.to_owned(), value)]);
+            let value = [(name.to_owned(), value)];
+            match field("gate").and_then(Value::as_str) {
+                Some("closed") => history.add_older_refused(at, value),
+                _ => history.add_older(at, value),
+            }
         }
     }
     Ok(history)
 }
 
-/// Keeps what a run has measured, one value a line. Numbers that JSON lacks are left out.
+/// Keeps what a run has measured, one value a line, and whether its gate opened. Numbers that JSON lacks are left out.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -42,9 +46,11 @@ pub(crate) async fn keep(
     table: &TableName,
     run: RunId,
     at: DateTime<Utc>,
+    open: bool,
     measured: &BTreeMap<String, f64>,
 ) -> Result<()> {
-    let line = |(series, value): (&String, &f64)| json!({ "run": run, "at": at, "series": series, "value": value });
+    let gate = if open { "open" } else { "closed" };
+    let line = |(series, value): (&String, &f64)| json!({ "run": run, "at": at, "gate": gate, "series": series, "value": value });
     let lines: Vec<Value> = measured.iter().filter(|(_, value)| value.is_finite()).map(line).collect();
     if lines.is_empty() {
         return Ok(());
@@ -69,10 +75,13 @@ mod tests {
             let at = now - TimeDelta::days(days);
             let measured =
                 BTreeMap::from([("Dataset.*.RowCount".to_owned(), rows), ("Column.a.Mean".to_owned(), f64::NAN)]);
-            keep(&lake, table, RunId::of(at), at, &measured).await.unwrap();
+            keep(&lake, table, RunId::of(at), at, true, &measured).await.unwrap();
         }
-        // Two runs: 30 and 20, so one row is not more than their mean, and 25 would be.
-        let history = earlier(&lake, &table, 2).await.unwrap();
+        let refused = BTreeMap::from([("Dataset.*.RowCount".to_owned(), 1e6)]);
+        let at = now - TimeDelta::hours(1);
+        keep(&lake, &table, RunId::of(at), at, false, &refused).await.unwrap();
+        // The newest three, of which one was refused: 30 and 20, so one row is not more than their mean, and 25 would be.
+        let history = earlier(&lake, &table, 3).await.unwrap();
         let ruleset = parse("Rules = [ RowCount > avg(last(9)) ]", "t").unwrap();
         let batch = arrow::array::RecordBatch::try_from_iter([(
             "a",

@@ -10,7 +10,7 @@ use lakegate_contract::{Error, Result};
 use crate::ast::{Analyzer, Leaf, Rule, Ruleset};
 use crate::distribution;
 use crate::files::FileListing;
-use crate::finding::{Finding, combine, errored, finding};
+use crate::finding::{Finding, combine, errored, finding, told};
 use crate::history::History;
 use crate::judge::Judge;
 use crate::measure::Gauge;
@@ -138,7 +138,7 @@ impl DatasetRules {
     /// pass of its own.
     async fn judge_by_row(&self, planned: &Planned<Rule>, findings: &[Finding], judge: &Judge<'_>) -> Result<Finding> {
         let own = planned.first + planned.leaves.len();
-        if let Some(problem) = judge.pass.problem(own) {
+        if let Some(problem) = judge.pass.problem(own).or_else(|| judge.measured.problem(own)) {
             return Ok(errored(problem.to_owned()));
         }
         if row_wise::is_of_rows(&planned.of.node) {
@@ -159,10 +159,13 @@ impl DatasetRules {
                 let compiled = Compiler::new(SchemaRef::clone(&self.scanned)).node(&node);
                 let gauge = match compiled {
                     Ok(node) => Gauge::Node(node),
-                    Err(error) => return Ok(errored(error.to_string())),
+                    Err(error) => return Ok(errored(told(&error))),
                 };
                 let pass = Pass::new(SchemaRef::clone(&self.scanned), vec![Ok(Some(gauge))]);
                 let measured = pass.measure(judge.context).await?;
+                if let Some(problem) = measured.problem(0) {
+                    return Ok(errored(problem.to_owned()));
+                }
                 rows_hold(&measured, 0)
             }
         };
@@ -189,7 +192,7 @@ impl DatasetRules {
         if analyzer.name == "Distribution" {
             match self.distribution(analyzer, judge).await {
                 Ok(metrics) => outcome.metrics = metrics,
-                Err(error) => outcome.message = Some(error.to_string()),
+                Err(error) => outcome.message = Some(told(&error)),
             }
             series.extend(outcome.metrics.clone());
         }
@@ -211,11 +214,11 @@ fn plan_rule(rule: Rule, options: &Options, compiler: &Compiler, gauges: &mut Ga
     }
     if by_row {
         let refused = row_wise::refuse_dataset_rules(&rule.node);
-        gauges.push(refused.map_err(|e| e.to_string()).and_then(|()| {
+        gauges.push(refused.map_err(|e| told(&e)).and_then(|()| {
             if !row_wise::is_of_rows(&rule.node) {
                 return Ok(None);
             }
-            compiler.node(&rule.node).map(|node| Some(Gauge::Node(node))).map_err(|e| e.to_string())
+            compiler.node(&rule.node).map(|node| Some(Gauge::Node(node))).map_err(|e| told(&e))
         }));
     }
     Planned { of: rule, leaves, first, by_row }
@@ -226,7 +229,7 @@ fn gauge_of(leaf: &Leaf, compiler: &Compiler) -> std::result::Result<Option<Gaug
         "DetectAnomalies" => measuring::of_anomalies(leaf).and_then(|inner| Gauge::of(&inner, compiler)),
         _ => Gauge::of(leaf, compiler),
     };
-    gauge.map_err(|error| error.to_string())
+    gauge.map_err(|error| told(&error))
 }
 
 fn rows_hold(measured: &Measured, index: usize) -> Finding {

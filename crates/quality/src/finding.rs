@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use lakegate_contract::Error;
+
 use crate::RuleResult;
 use crate::ast::{Leaf, Node};
 use crate::compare::number_holds;
@@ -24,6 +26,14 @@ pub(crate) fn finding(
 ) -> Finding {
     let result = if holds { RuleResult::Pass } else { RuleResult::Fail };
     Finding { result, metrics: metrics.into_iter().collect(), message: message.filter(|_| !holds) }
+}
+
+/// An error and what to do about it, in one line.
+pub(crate) fn told(error: &Error) -> String {
+    match error.advice() {
+        Some(advice) => format!("{error}; {advice}"),
+        None => error.to_string(),
+    }
 }
 
 pub(crate) fn errored(message: String) -> Finding {

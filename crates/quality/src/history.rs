@@ -26,6 +26,8 @@ pub struct Observation {
 pub struct History {
     /// By [`crate::Evaluation::series`], newest first.
     series: BTreeMap<String, Vec<Observation>>,
+    /// Of runs whose gate stayed closed: nothing to compare with, unless there is nothing else.
+    refused: BTreeMap<String, Vec<Observation>>,
 }
 
 impl History {
@@ -36,21 +38,33 @@ impl History {
 
     /// Adds a run, which is older than those that were added before.
     pub fn add_older(&mut self, at: DateTime<Utc>, series: impl IntoIterator<Item = (String, f64)>) {
-        for (name, value) in series {
-            if value.is_finite() {
-                self.series.entry(name).or_default().push(Observation { at, value });
-            }
+        Self::add(&mut self.series, at, series);
+    }
+
+    /// Adds a run whose gate stayed closed, older than those that were added before. Its values count for series of which no other run
+    /// has any: otherwise a rule that fails for want of earlier values could never begin to hold.
+    pub fn add_older_refused(&mut self, at: DateTime<Utc>, series: impl IntoIterator<Item = (String, f64)>) {
+        Self::add(&mut self.refused, at, series);
+    }
+
+    fn add(
+        to: &mut BTreeMap<String, Vec<Observation>>,
+        at: DateTime<Utc>,
+        series: impl IntoIterator<Item = (String, f64)>,
+    ) {
+        for (name, value) in series.into_iter().filter(|(_, value)| value.is_finite()) {
+            to.entry(name).or_default().push(Observation { at, value });
         }
     }
 
     /// Whether there is no earlier value of anything.
     pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
+        self.series.is_empty() && self.refused.is_empty()
     }
 
     /// The values of one series, newest first.
     pub(crate) fn of(&self, series: &str) -> &[Observation] {
-        self.series.get(series).map_or(&[], Vec::as_slice)
+        self.series.get(series).or_else(|| self.refused.get(series)).map_or(&[], Vec::as_slice)
     }
 
     /// A rule as it is judged, where it asks for earlier runs; `None` where it does not.
@@ -274,6 +288,16 @@ mod tests {
             assert_eq!(value(expression, &[]).unwrap(), 0.0, "{expression}");
         }
         assert!(value("index(last(5), 4)", &earlier).unwrap_err().found().contains("4 earlier runs"));
+    }
+
+    #[test]
+    fn refused_runs_count_where_there_is_no_other() {
+        let mut history = History::new();
+        let at = Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap();
+        history.add_older_refused(at, [("a".to_owned(), 1.0), ("b".to_owned(), 2.0)]);
+        history.add_older(at, [("b".to_owned(), 3.0)]);
+        let newest = |series: &str| history.of(series).first().map(|observation| observation.value);
+        assert_eq!((newest("a"), newest("b"), newest("c")), (Some(1.0), Some(3.0), None));
     }
 
     #[test]

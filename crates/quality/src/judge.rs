@@ -8,7 +8,7 @@ use crate::anomaly::{Expected, FEWEST};
 use crate::ast::Leaf;
 use crate::files::{FileListing, is_file_rule, judge_files};
 use crate::finding::{
-    Finding, complete, compliance, distinct, duplicates, errored, finding, number, optional, uniqueness,
+    Finding, complete, compliance, distinct, duplicates, errored, finding, number, optional, told, uniqueness,
 };
 use crate::history::History;
 use crate::matching;
@@ -33,12 +33,12 @@ pub(crate) struct Judge<'a> {
 impl Judge<'_> {
     /// Judges a rule whose gauge is that of `index`.
     pub(crate) async fn leaf(&self, leaf: &Leaf, index: usize) -> Finding {
-        if let Some(problem) = self.pass.problem(index) {
+        if let Some(problem) = self.pass.problem(index).or_else(|| self.measured.problem(index)) {
             return errored(problem.to_owned());
         }
         match self.history.resolved(leaf) {
             Ok(leaf) => self.resolved_leaf(&leaf, index).await,
-            Err(error) => errored(error.to_string()),
+            Err(error) => errored(told(&error)),
         }
     }
 
@@ -90,14 +90,14 @@ impl Judge<'_> {
             "DetectAnomalies" => return Box::pin(self.anomalies(leaf, index)).await,
             other => Err(Error::usage(format!("`{other}` cannot be evaluated by lakegate"))),
         };
-        judged.unwrap_or_else(|error| errored(error.to_string()))
+        judged.unwrap_or_else(|error| errored(told(&error)))
     }
 
     /// Measures what the rule watches, and compares it with what earlier runs let one expect.
     async fn anomalies(&self, leaf: &Leaf, index: usize) -> Finding {
         let inner = match measuring::of_anomalies(leaf) {
             Ok(inner) => inner,
-            Err(error) => return errored(error.to_string()),
+            Err(error) => return errored(told(&error)),
         };
         let mut found = self.resolved_leaf(&inner, index).await;
         if found.result == RuleResult::Error {

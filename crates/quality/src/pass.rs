@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::prelude::{SessionContext, ident};
 use futures::StreamExt as _;
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Class, Error, Result};
 
+use crate::finding::told;
 use crate::keys::{self, KeyCounter, KeyCounts};
 use crate::measure::{Gauge, Reading};
 use crate::queries::unreadable;
@@ -59,6 +61,7 @@ impl Pass {
             for (sum, reading) in total.readings.iter_mut().zip(&part.readings) {
                 sum.merge(reading);
             }
+            total.problems.extend(part.problems);
             for (index, counter) in part.counters {
                 counters.entry(index).or_default().push(counter);
             }
@@ -86,9 +89,15 @@ impl Pass {
 pub(crate) struct Measured {
     readings: Vec<Reading>,
     keys: BTreeMap<usize, KeyCounts>,
+    problems: BTreeMap<usize, String>,
 }
 
 impl Measured {
+    /// Why a rule could not be measured on the data.
+    pub(crate) fn problem(&self, index: usize) -> Option<&str> {
+        self.problems.get(&index).map(String::as_str)
+    }
+
     /// What was counted for the rule.
     pub(crate) fn reading(&self, index: usize) -> Reading {
         self.readings.get(index).copied().unwrap_or_default()
@@ -104,6 +113,8 @@ struct Part {
     gauges: Arc<Gauges>,
     readings: Vec<Reading>,
     counters: BTreeMap<usize, KeyCounter>,
+    /// Rules that fail on the data, and why: the others go on.
+    problems: BTreeMap<usize, String>,
 }
 
 impl Part {
@@ -116,23 +127,36 @@ impl Part {
                 counters.insert(index, counter);
             }
         }
-        Ok(Self { readings: vec![Reading::default(); gauges.len()], gauges, counters })
+        let readings = vec![Reading::default(); gauges.len()];
+        Ok(Self { readings, gauges, counters, problems: BTreeMap::new() })
     }
 
     async fn read(mut self, mut stream: SendableRecordBatchStream) -> Result<Self> {
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(unreadable)?;
-            for (gauge, reading) in self.gauges.iter().zip(&mut self.readings) {
-                if let Ok(Some(gauge)) = gauge {
-                    gauge.read(&batch, reading)?;
+            for index in 0..self.gauges.len() {
+                if self.problems.contains_key(&index) {
+                    continue;
                 }
-            }
-            for (index, counter) in &mut self.counters {
-                if let Some(Ok(Some(gauge))) = self.gauges.get(*index) {
-                    gauge.count(&batch, counter)?;
+                match self.measure(index, &batch) {
+                    Err(error) if error.class() == Class::Usage => {
+                        self.problems.insert(index, told(&error));
+                    }
+                    other => other?,
                 }
             }
         }
         Ok(self)
+    }
+
+    fn measure(&mut self, index: usize, batch: &RecordBatch) -> Result<()> {
+        let Some(Ok(Some(gauge))) = self.gauges.get(index) else { return Ok(()) };
+        if let Some(reading) = self.readings.get_mut(index) {
+            gauge.read(batch, reading)?;
+        }
+        match self.counters.get_mut(&index) {
+            Some(counter) => gauge.count(batch, counter),
+            None => Ok(()),
+        }
     }
 }

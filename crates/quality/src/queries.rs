@@ -2,6 +2,7 @@
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext, ident};
 use futures::TryStreamExt as _;
@@ -235,7 +236,14 @@ pub(crate) fn unreadable(error: DataFusionError) -> Error {
         }
         DataFusionError::ResourcesExhausted(_) => {
             Error::unavailable("judging the rules takes more memory than is allowed")
-                .help("raise memory_limit under [run] in lakegate.toml")
+                .help("raise memory_limit under [run] in lakegate.toml, or --memory-limit of lakegate quality")
+        }
+        DataFusionError::ArrowError(cause, _)
+            if matches!(**cause, ArrowError::JsonError(_) | ArrowError::CsvError(_) | ArrowError::ParquetError(_)) =>
+        {
+            Error::bad_input(
+                "the data to judge cannot be read: its text does not parse, or a value is of another type than its column",
+            )
         }
         DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {
             Error::usage("the rule's expression fails on the data")

@@ -123,7 +123,7 @@ impl RowRules {
         let mut passed: Option<BooleanArray> = None;
         let mut failed = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
-            let holds = rule.node.judge(batch)?;
+            let holds = rule.node.judge(batch).map_err(|e| e.within(format!("rule {}", rule.text)))?;
             if holds.true_count() < holds.len() {
                 failed.push((index, not(&holds).map_err(kernel)?));
                 passed = Some(match passed {

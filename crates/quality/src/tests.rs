@@ -208,6 +208,15 @@ async fn each_rule_holds_or_not_as_worked_out_by_hand() {
         ("(RowCount > 0) and (IsUnique \"id\")", false),
         ("(RowCount > 0) or (IsUnique \"id\")", true),
         ("((RowCount > 9) or (ColumnCount > 1)) and (IsComplete \"id\")", true),
+        ("CustomSql \"select 10 div 3 * 2\" = 6", true), // from the left
+        ("CustomSql \"select 20 div 2 div 5 + 1\" = 3", true),
+        ("RowCount = 2 where \"id div 2 = 1\"", false), // 2, 3, 3
+        ("RowCount = 3 where \"id div 2 = 1\"", true),
+        ("RowCount = 1 where \"year(day) = 1999\"", true),
+        (
+            "RowCount = 5 where \"coalesce(amount, 0) < 100 and datediff(now(), coalesce(day, date '2026-01-01')) > 5\"",
+            true,
+        ),
         ("RowCount = 1 + 2 * 3 - 4", true), // (1 + 2) * 3 - 4
     ] {
         let outcome = judge_over(data(), rule).await;
@@ -266,6 +275,28 @@ async fn a_rule_that_cannot_be_judged_does_not_stop_the_others() {
     ] {
         assert_eq!(judge_over(data(), rule).await.result, RuleResult::Error, "{rule}");
     }
+}
+
+#[tokio::test]
+async fn a_rule_that_fails_on_the_data_stops_no_other() {
+    let ruleset = parse(
+        "Rules = [ RowCount = 5, ColumnValues \"status\" matches \"(?!x)(p|pa|a|ai|i|id|d|l|lo|o|os|s|st|t)+#\", IsComplete \"id\" ]",
+        "t",
+    );
+    let context = SessionContext::new();
+    let word = "paid".repeat(40);
+    let batch = RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from(vec![1; 5])) as ArrayRef),
+        ("status", Arc::new(StringArray::from(vec![word.as_str(); 5])) as ArrayRef),
+    ])
+    .unwrap();
+    context.register_batch("primary", batch.clone()).unwrap();
+    let rules =
+        DatasetRules::compile(&ruleset.unwrap(), batch.schema(), Scope::Whole, &crate::Options::default()).unwrap();
+    let evaluation = rules.evaluate(&context, &crate::History::new()).await.unwrap();
+    let results: Vec<RuleResult> = evaluation.outcomes.iter().map(|outcome| outcome.result).collect();
+    assert_eq!(results, [RuleResult::Pass, RuleResult::Error, RuleResult::Pass]);
+    assert!(!evaluation.outcomes[1].message.as_ref().unwrap().contains("paid"));
 }
 
 #[test]

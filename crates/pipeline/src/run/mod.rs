@@ -409,10 +409,10 @@ impl<'a> Attempt<'a> {
         if !outcomes.is_empty() && self.record.replays.is_empty() {
             self.context.lake.append_system_record("rule_outcomes", date, self.run, &outcomes).await?;
         }
-        // What was not published is nothing to compare later runs with.
-        if self.record.outcome == Outcome::Published && self.record.replays.is_empty() {
-            let table = self.context.contract.table();
-            rule_history::keep(&self.context.lake, table, self.run, self.record.started_at, &self.measured).await?;
+        let open = self.record.outcome == Outcome::Published;
+        if (open || self.record.outcome == Outcome::GateClosed) && self.record.replays.is_empty() {
+            let (table, at) = (self.context.contract.table(), self.record.started_at);
+            rule_history::keep(&self.context.lake, table, self.run, at, open, &self.measured).await?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Statement};
 use datafusion::sql::sqlparser::dialect::{Dialect, SparkSqlDialect};
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 use lakegate_contract::{Error, Result};
@@ -69,6 +70,12 @@ impl Dialect for Glue {
         expr: &Expr,
         precedence: u8,
     ) -> Option<std::result::Result<Expr, ParserError>> {
+        // The parser's own dialect takes all that follows for the divisor.
+        if parser.parse_keyword(Keyword::DIV) {
+            let divisor = parser.parse_subexpr(precedence);
+            let division = |right| Expr::BinaryOp { left: Box::new(expr.clone()), op: DIV, right: Box::new(right) };
+            return Some(divisor.map(division));
+        }
         SparkSqlDialect.parse_infix(parser, expr, precedence)
     }
 

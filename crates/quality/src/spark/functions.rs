@@ -204,7 +204,7 @@ const TIMES: &[Entry] = &[
     ("current_timestamp now localtimestamp", 0, 0, Made(|_| Ok(cast(call("now", vec![]), "timestamp")))),
     ("date_add dateadd", 2, 2, Made(|a| Ok(call("date_add", vec![day(&a), cast(a.get(1), "int")])))),
     ("date_sub", 2, 2, Made(|a| Ok(call("date_sub", vec![day(&a), cast(a.get(1), "int")])))),
-    ("datediff date_diff", 2, 2, Made(|a| Ok(call("date_diff", vec![day(&a), cast(a.get(1), "date")])))),
+    ("datediff date_diff", 2, 2, Made(|a| Ok(call("spark_date_diff", vec![day(&a), cast(a.get(1), "date")])))),
     ("add_months", 2, 2, Made(|a| Ok(call("add_months", vec![day(&a), cast(a.get(1), "int")])))),
     ("months_between", 2, 2, Made(|a| Ok(call("spark_months_between", vec![a.get(0), a.get(1)])))),
     ("last_day", 1, 1, Made(|a| Ok(call("last_day", vec![day(&a)])))),
@@ -228,7 +228,7 @@ const TIMES: &[Entry] = &[
     ("minute", 1, 1, Made(|a| Ok(clock("minute", &a)))),
     ("second", 1, 1, Made(|a| Ok(clock("second", &a)))),
     ("timestamp_seconds", 1, 1, Made(|a| Ok(cast(a.get(0), "timestamp")))),
-    ("unix_date", 1, 1, Made(|a| Ok(call("date_diff", vec![day(&a), cast(text("1970-01-01"), "date")])))),
+    ("unix_date", 1, 1, Made(|a| Ok(call("spark_date_diff", vec![day(&a), cast(text("1970-01-01"), "date")])))),
 ];
 
 /// Casts by the name of a type.

@@ -27,6 +27,8 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{FunctionRegistry as _, SessionState};
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, visit_relations};
@@ -107,7 +109,16 @@ fn planned_predicate(context: &SessionContext, sql: &str, schema: &DFSchema) -> 
     let state = spark_state(context).map_err(not_planned)?;
     let named = ast::ExprWithAlias { expr: parsed, alias: None };
     let planned = state.create_logical_expr_from_sql_expr(named, schema).map_err(not_planned)?;
-    Ok((planned, state))
+    // Functions that stand for others are replaced by these: what is not part of a query is not optimised on its way.
+    let context = SimplifyContext::builder()
+        .with_schema(Arc::new(schema.clone()))
+        .with_config_options(Arc::clone(state.config_options()))
+        .with_query_execution_start_time(Some(chrono::Utc::now()))
+        .build();
+    let simplifier = ExprSimplifier::new(context);
+    let coerced = simplifier.coerce(planned, schema).map_err(not_planned)?;
+    let simplified = simplifier.simplify(coerced).map_err(not_planned)?;
+    Ok((simplified, state))
 }
 
 /// The tables that a statement names; none when it does not parse, which planning will tell.

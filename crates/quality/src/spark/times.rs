@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondType};
 use chrono::{Datelike as _, NaiveDateTime, Timelike as _};
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::logical_expr::ScalarUDF;
@@ -18,6 +20,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         typed("spark_date_format", |_, _| Ok(DataType::Utf8), |args, _| spelled(args)),
         typed("spark_to_timestamp", |_, _| Ok(TIMESTAMP), |args, _| read(args)),
         typed("spark_unix_timestamp", |_, _| Ok(DataType::Int64), |args, _| seconds(args)),
+        typed("spark_date_diff", |_, _| Ok(DataType::Int32), |args, _| days_between(args)),
         typed("spark_months_between", |_, _| Ok(DataType::Float64), |args, _| months_between(args)),
     ]
 }
@@ -42,6 +45,14 @@ fn moments(args: &[ArrayRef], index: usize) -> Result<TimestampMicrosecondArray>
 
 fn time_at(moments: &TimestampMicrosecondArray, row: usize) -> Option<NaiveDateTime> {
     moments.is_valid(row).then(|| time_of(moments.value(row))).flatten()
+}
+
+/// `datediff`: the library's becomes a difference of dates, whose bounds the engine cannot work out from a file's statistics.
+fn days_between(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let day = |index: usize| cast::array(argument(args, index)?, &DataType::Date32);
+    let (end, start) = (day(0)?, day(1)?);
+    let days = end.as_primitive::<Date32Type>().iter().zip(start.as_primitive::<Date32Type>().iter());
+    Ok(Arc::new(days.map(|(end, start)| end?.checked_sub(start?)).collect::<Int32Array>()))
 }
 
 /// `date_format`.

@@ -95,8 +95,9 @@ pub async fn suggest(context: &SessionContext, schema: &SchemaRef, options: &Sug
     let (sections, dropped) = verify::judged(sections, context, schema).await?;
     let rules = sections.iter().map(|section| section.suggestions.len()).sum();
     let text = render::text(options.table, &profile, &sections, &dropped);
-    // What is written must be what was judged.
-    crate::parse(&text, options.table).map_err(|e| Error::bug("a suggested ruleset does not parse").caused_by(e))?;
+    // It parses, as what was judged did; and it is written as `lakegate quality fmt` would write it.
+    let text = crate::format(&text, options.table)
+        .map_err(|e| Error::bug("a suggested ruleset does not parse").caused_by(e))?;
     Ok(Suggested { text, rules, dropped, rows: profile.rows })
 }
 

@@ -95,7 +95,7 @@ async fn a_shops_orders() {
         # 199 of 200 rows hold a value; half as many NULLs again are let pass
         Completeness "status" > 0.992,
         # 3 different values; rows with the rarest: 66
-        ColumnValues "status" in ["lost","paid","shipped",NULL],
+        ColumnValues "status" in ["lost", "paid", "shipped", NULL],
 
         # amount: decimal128(12, 2), 0 of 200 rows hold NULL, about 200 different values
         # never NULL
@@ -183,7 +183,7 @@ async fn odd_columns_do_no_harm() {
     assert!(text.contains("it holds no value at all"), "{text}");
     assert!(text.contains("its name cannot be written in DQDL"), "{text}");
     assert!(text.contains("hold NaN"), "{text}");
-    assert!(text.contains("in [\"결제\",\"취소\",NULL]"), "{text}");
+    assert!(text.contains("in [\"결제\", \"취소\", NULL]"), "{text}");
     assert!(text.contains("not ASCII"), "{text}");
     assert!(text.contains("where \"`Some Amount` is not null\""), "{text}");
 }

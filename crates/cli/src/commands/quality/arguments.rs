@@ -108,7 +108,7 @@ pub struct JudgeArguments {
     /// Write every row that a row rule refuses, with the same columns: .parquet, .csv or .jsonl
     #[arg(long, value_name = "FILE")]
     pub bad_rows: Option<PathBuf>,
-    /// A file of what earlier judgements measured, for `last()` and DetectAnomalies; one that opens the gate adds to it
+    /// A file of what earlier judgements measured, for `last()` and DetectAnomalies; each adds to it
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
     /// What a row is to a rule whose `where` leaves it out; Glue's filteredRowLabel [default: passed]

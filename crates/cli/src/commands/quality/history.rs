@@ -1,13 +1,12 @@
 //! `--history FILE`: what earlier judgements measured, one value a line, newest judgement last.
 
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use lakegate_contract::{Error, Result};
-use lakegate_quality::History;
+use lakegate_quality::{Evaluation, History};
 use serde::{Deserialize, Serialize};
 
 use crate::output;
@@ -18,8 +17,17 @@ use crate::output;
 struct Line {
     judgement: String,
     at: DateTime<Utc>,
+    gate: Gate,
     series: String,
     value: f64,
+}
+
+/// Whether a rule kept the gate shut.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Gate {
+    Open,
+    Closed,
 }
 
 /// What the file holds; nothing where there is no file yet.
@@ -43,12 +51,16 @@ pub fn read(path: Option<&Path>) -> Result<History> {
         lines.push(serde_json::from_str::<Line>(line).map_err(|_| {
             Error::usage("the line is none of a history")
                 .at(format!("{}:{number}", path.display()))
-                .expected("what `lakegate quality --history` wrote: judgement, at, series, value")
+                .expected("what `lakegate quality --history` wrote: judgement, at, gate, series, value")
                 .help("name another file, or delete the line")
         })?);
     }
     for line in lines.into_iter().rev() {
-        history.add_older(line.at, [(line.series, line.value)]);
+        let value = [(line.series, line.value)];
+        match line.gate {
+            Gate::Open => history.add_older(line.at, value),
+            Gate::Closed => history.add_older_refused(line.at, value),
+        }
     }
     Ok(history)
 }
@@ -57,10 +69,11 @@ pub fn read(path: Option<&Path>) -> Result<History> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn add(path: &Path, judgement: &str, at: DateTime<Utc>, measured: &BTreeMap<String, f64>) -> Result<()> {
+pub fn add(path: &Path, judgement: &str, at: DateTime<Utc>, evaluation: &Evaluation) -> Result<()> {
+    let gate = if evaluation.closes_gate() { Gate::Closed } else { Gate::Open };
     let mut text = String::new();
-    for (series, value) in measured.iter().filter(|(_, value)| value.is_finite()) {
-        let line = Line { judgement: judgement.to_owned(), at, series: series.clone(), value: *value };
+    for (series, value) in evaluation.series.iter().filter(|(_, value)| value.is_finite()) {
+        let line = Line { judgement: judgement.to_owned(), at, gate, series: series.clone(), value: *value };
         text.push_str(
             &serde_json::to_string(&line).map_err(|e| Error::bug("a history cannot be written").caused_by(e))?,
         );

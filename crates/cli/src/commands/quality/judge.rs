@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_pipeline::shown_duration;
-use lakegate_quality::{DatasetRules, Options, Ruleset, Scope, check, parse};
+use lakegate_quality::{DatasetRules, Options, Ruleset, Scope, check_with_references, parse};
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -39,12 +39,17 @@ pub async fn run(arguments: &JudgeArguments, as_json: bool) -> Result<ExitCode> 
 /// The format: the one that was asked for, else that of the file's name, else what suits the reader.
 fn chosen(arguments: &JudgeArguments, as_json: bool) -> Result<ResultFormat> {
     let ending = arguments.output.as_ref().and_then(|path| path.extension()).and_then(|e| e.to_str());
-    let format = arguments.format.unwrap_or(match ending {
-        Some("json") => ResultFormat::Json,
-        Some("xml") => ResultFormat::Junit,
-        _ if as_json => ResultFormat::Json,
-        _ => ResultFormat::Table,
-    });
+    let format = match (arguments.format, ending) {
+        (Some(format), _) => format,
+        (None, Some("json")) => ResultFormat::Json,
+        (None, Some("xml")) => ResultFormat::Junit,
+        (None, Some(ending)) if ending != "txt" => {
+            return Err(Error::usage(format!("the ending `.{ending}` of --output is that of no result"))
+                .expected(".json, .xml (JUnit) or .txt (the table), or --format"));
+        }
+        (None, None) if as_json => ResultFormat::Json,
+        (None, _) => ResultFormat::Table,
+    };
     if as_json && arguments.output.is_none() && format != ResultFormat::Json {
         return Err(Error::usage("--json and --format want different things on standard output")
             .expected("one of them, or -o FILE for the formatted result"));
@@ -100,7 +105,8 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
         phases.now(format!("looking at {place}"));
         references.insert(name.clone(), datasets.register(name, place).await?.schema);
     }
-    refuse_problems(&check(&ruleset, &primary.schema, Some(&references)))?;
+    references.insert("primary".to_owned(), SchemaRef::clone(&primary.schema));
+    refuse_problems(&check_with_references(&ruleset, "primary", &references).await)?;
     phases.now(format!("judging {} rules", ruleset.rules().len()));
     let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole, &options)?;
     let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
@@ -108,9 +114,8 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
     let evaluation = rules.evaluate(datasets.context(), &history).await?;
     let rows = write_rows(&arguments, &datasets, &ruleset, &primary.schema, &options, &phases).await?;
     let id = format!("dqresult-{}", Ulid::generate().to_string().to_lowercase());
-    // What was refused is nothing to compare later data with.
-    if let Some(path) = arguments.history.as_ref().filter(|_| !evaluation.closes_gate()) {
-        history::add(path, &id, started, &evaluation.series)?;
+    if let Some(path) = &arguments.history {
+        history::add(path, &id, started, &evaluation)?;
     }
     Ok(Judgement {
         id,
