@@ -60,7 +60,8 @@ pub async fn check_with_references(ruleset: &Ruleset, own: &str, schemas: &BTree
     let Some(schema) = schemas.get(own) else { return Vec::new() };
     let mut problems = check(ruleset, schema, Some(schemas));
     let context = SessionContext::new();
-    let datasets = schemas.iter().map(|(name, schema)| (name.as_str(), schema)).chain([("primary", schema)]);
+    let others = schemas.iter().map(|(name, schema)| (name.as_str(), schema)).filter(|(name, _)| *name != "primary");
+    let datasets = others.chain([("primary", schema)]);
     for (name, schema) in datasets {
         let empty = MemTable::try_new(SchemaRef::clone(schema), vec![Vec::new()]).map(Arc::new);
         if let Err(error) = empty.and_then(|table| context.register_table(TableReference::bare(name), table)) {

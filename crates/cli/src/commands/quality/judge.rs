@@ -28,8 +28,8 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Judges a dataset; the exit code is 3 when a rule keeps the gate closed.
 pub async fn run(arguments: &JudgeArguments, as_json: bool) -> Result<ExitCode> {
-    let format = chosen(arguments, as_json)?;
     refuse_overwriting(arguments)?;
+    let format = chosen(arguments, as_json)?;
     let judgement = in_time(arguments.clone()).await?;
     publish(&judgement, format, arguments.output.as_deref(), as_json)?;
     let closed = ExitCode::from(Class::GateClosed.exit_code());
