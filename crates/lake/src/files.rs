@@ -16,7 +16,7 @@ use url::Url;
 use crate::bucket::{self, BucketOptions};
 use crate::durable_local::DurableLocal;
 use crate::failure;
-use crate::location::refuse_empty_entry;
+use crate::location::has_entries;
 
 /// The folder of a Delta table's log.
 pub const DELTA_LOG: &str = "_delta_log";
@@ -94,15 +94,7 @@ impl FileRoot {
     /// When the store cannot be listed, or an entry of the log is empty.
     pub async fn is_delta(&self, folder: &Path) -> Result<bool> {
         let log = folder.clone().join(DELTA_LOG);
-        let mut listed = self.store.list(Some(&log));
-        let mut found = false;
-        while let Some(entry) = listed.try_next().await.map_err(|e| failure::store(&e, self.shown(&log)))? {
-            found = true;
-            if entry.location.extension() == Some("json") {
-                refuse_empty_entry(&entry)?;
-            }
-        }
-        Ok(found)
+        has_entries(self.store.as_ref(), &log, || self.shown(&log)).await
     }
 
     /// The Delta table in a folder, at a version or at its newest, and which version that is. `name` is one by which no other

@@ -42,7 +42,7 @@ pub use owner::check_account;
 pub use publish::{Published, published_meanwhile};
 pub use quarantine::{
     Fate, Quarantine, QuarantineFile, QuarantineLabel, QuarantineSummary, QuarantineWriter, QuarantinedPlace,
-    QuarantinedRows, RejectedRecord,
+    QuarantinedRows, RejectedRecord, place_fields,
 };
 pub use run::{KilledRun, RunId, RunInfo};
 pub use system::record_name;

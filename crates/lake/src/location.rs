@@ -12,6 +12,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use crate::bucket::{self, BucketOptions};
 use crate::durable_local::DurableLocal;
 use crate::failure;
+use crate::files::DELTA_LOG;
 use crate::log_cache::LogCache;
 
 /// A lake: cheap to clone, opened without a request.
@@ -108,17 +109,8 @@ impl Lake {
 
     /// Whether the table has been created.
     pub(crate) async fn has_log(&self, table: &TableName) -> Result<bool> {
-        let log = self.table_key(table)?.join("_delta_log");
-        let mut listed = self.store.list(Some(&log));
-        let mut found = false;
-        while let Some(entry) = listed.try_next().await.map_err(|e| failure::store(&e, self.shown(&log)))? {
-            found = true;
-            // Rows would be missing without a word.
-            if entry.location.extension() == Some("json") {
-                refuse_empty_entry(&entry)?;
-            }
-        }
-        Ok(found)
+        let log = self.table_key(table)?.join(DELTA_LOG);
+        has_entries(self.store.as_ref(), &log, || self.shown(&log)).await
     }
 
     /// A key as people write it: a path, or an address of the bucket.
@@ -187,6 +179,19 @@ impl Lake {
             Err(error) => Err(failure::store(&error, self.shown(key))),
         }
     }
+}
+
+/// Whether a table's log is there. An empty entry is refused: rows would be missing without a word.
+pub(crate) async fn has_entries(store: &dyn ObjectStore, log: &Path, shown: impl Fn() -> String) -> Result<bool> {
+    let mut listed = store.list(Some(log));
+    let mut found = false;
+    while let Some(entry) = listed.try_next().await.map_err(|e| failure::store(&e, shown()))? {
+        found = true;
+        if entry.location.extension() == Some("json") {
+            refuse_empty_entry(&entry)?;
+        }
+    }
+    Ok(found)
 }
 
 /// A reader would take an empty entry of a log for a version that changes nothing.

@@ -9,7 +9,7 @@ use lakegate_contract::{Error, Result};
 use crate::ast::Leaf;
 use crate::finding::{Finding, finding, number};
 use crate::measure::as_double;
-use crate::queries::{counts, only_row, quoted, unreadable};
+use crate::queries::{counts, only_row, present, quoted, unreadable};
 
 /// Rows over rows of the other dataset: infinite, or no number, where that one is empty.
 pub(crate) async fn row_count_match(leaf: &Leaf, rows: u64, context: &SessionContext) -> Result<Finding> {
@@ -210,10 +210,6 @@ async fn repeated_keys(context: &SessionContext, table: &str, columns: &[String]
         format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {present} GROUP BY {listed} HAVING count(*) > 1)");
     let found = counts(context, &sql).await?;
     found.first().copied().flatten().ok_or_else(|| Error::bug("a count is missing"))
-}
-
-fn present(columns: &[String]) -> String {
-    columns.iter().map(|c| format!("{} IS NOT NULL", quoted(c))).collect::<Vec<_>>().join(" AND ")
 }
 
 /// Groups both sides together, which can spill: a key is there once on each side, so a group with both is one matching row.

@@ -51,7 +51,7 @@ fn grouped_match(own: &[String], theirs: &[String], reference: &str) -> String {
     let renamed = |columns: &[String]| {
         columns.iter().enumerate().map(|(i, c)| format!("{} AS k{i}", quoted(c))).collect::<Vec<_>>().join(", ")
     };
-    let present = theirs.iter().map(|c| format!("{} IS NOT NULL", quoted(c))).collect::<Vec<_>>().join(" AND ");
+    let present = present(theirs);
     let keys = (0..own.len()).map(|i| format!("k{i}")).collect::<Vec<_>>().join(", ");
     format!(
         "SELECT CAST(sum(CASE WHEN theirs > 0 THEN own ELSE 0 END) AS bigint) FROM \
@@ -200,7 +200,7 @@ async fn kept_values(leaf: &Leaf, context: &SessionContext) -> Result<DataFrame>
     let mut frame = context.table("primary").await.map_err(unreadable)?;
     if let Some(text) = &leaf.filter {
         custom_sql::refuse_monsters(text)?;
-        let (predicate, _) = crate::spark::predicate(context, text, frame.schema())?;
+        let predicate = crate::spark::predicate(&crate::spark::prepared(context)?, text, frame.schema())?;
         frame = frame.filter(predicate).map_err(unreadable)?;
     }
     frame.filter(ident(leaf.column()).is_not_null()).map_err(unreadable)
@@ -219,6 +219,11 @@ pub(crate) async fn counts(context: &SessionContext, sql: &str) -> Result<Vec<Op
     let row = only_row(context, sql).await?;
     let number = |c: &ArrayRef| c.as_primitive_opt::<Int64Type>().and_then(|v| v.iter().next().flatten());
     Ok(row.columns().iter().map(|c| number(c).and_then(|v| u64::try_from(v).ok())).collect())
+}
+
+/// That none of the columns is NULL.
+pub(crate) fn present(columns: &[String]) -> String {
+    columns.iter().map(|c| format!("{} IS NOT NULL", quoted(c))).collect::<Vec<_>>().join(" AND ")
 }
 
 pub(crate) fn quoted(name: &str) -> String {

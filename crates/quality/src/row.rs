@@ -1,12 +1,13 @@
 //! Row rules over batches, as they pass by in a load.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::kernels::boolean::{and, not, or};
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use datafusion::common::DFSchema;
+use datafusion::execution::SessionState;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
@@ -230,12 +231,14 @@ impl Filter {
 pub(crate) struct Compiler {
     schema: SchemaRef,
     context: SessionContext,
+    /// The context as predicates need it, made by the first.
+    spark: OnceLock<SessionState>,
     now: DateTime<Utc>,
 }
 
 impl Compiler {
     pub(crate) fn new(schema: SchemaRef) -> Self {
-        Self { schema, context: SessionContext::new(), now: Utc::now() }
+        Self { schema, context: SessionContext::new(), spark: OnceLock::new(), now: Utc::now() }
     }
 
     pub(crate) fn node(&self, node: &Node) -> Result<RowNode> {
@@ -320,8 +323,14 @@ impl Compiler {
             Error::usage("the predicate of a `where` cannot be understood").caused_by(e.strip_backtrace_text())
         };
         let schema = DFSchema::try_from(SchemaRef::clone(&self.schema)).map_err(bad)?;
-        let (predicate, state) =
-            crate::spark::predicate(&self.context, text, &schema).map_err(|e| e.within("where"))?;
+        let state = match self.spark.get() {
+            Some(state) => state,
+            None => {
+                let state = crate::spark::prepared(&self.context)?;
+                self.spark.get_or_init(|| state)
+            }
+        };
+        let predicate = crate::spark::predicate(state, text, &schema).map_err(|e| e.within("where"))?;
         let compiled = state.create_physical_expr(predicate, &schema).map_err(bad)?;
         Ok(Some(Filter(compiled)))
     }

@@ -10,6 +10,6 @@ mod report;
 pub use athena::{AthenaEngine, AthenaOptions, AthenaResult, Execution, Publication, WorkGroup};
 pub use compare::{Cell, Comparison, compare};
 pub use engine::{LocalEngine, ReportResult};
-pub use output::CsvOutput;
+pub use output::{CsvOutput, visible};
 pub use parameter::{Parameter, ParameterType};
 pub use report::{Chart, Report};

@@ -149,7 +149,7 @@ fn unwritten(error: csv::Error) -> Error {
 }
 
 /// A text without what a terminal would obey: values come from people.
-fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         match c {
             '\n' => shown.push('\n'),

@@ -34,8 +34,8 @@ pub struct QuarantineLabel {
 /// The footer's entry that holds the label.
 const LABEL: &str = "lakegate";
 
-/// The columns behind the published ones, in order.
-fn place_fields() -> [Field; 7] {
+/// The columns of a quarantine's file behind the published ones, in order; the first are the rules, a list of texts.
+pub fn place_fields() -> [Field; 7] {
     let rules = DataType::List(Arc::new(Field::new("element", DataType::Utf8, true)));
     [
         Field::new("_rules", rules, true),

@@ -34,7 +34,14 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, visit_relations};
 use lakegate_contract::{Error, Result};
 
-/// The context with Spark's functions and operators over the same tables and memory.
+/// The context with Spark's functions and operators over the same tables and memory: made once for many predicates.
+///
+/// # Errors
+/// When a function cannot be registered, which would be a bug.
+pub(crate) fn prepared(context: &SessionContext) -> Result<SessionState> {
+    spark_state(context).map_err(not_planned)
+}
+
 fn spark_state(context: &SessionContext) -> std::result::Result<SessionState, DataFusionError> {
     let mut state = SessionStateBuilder::new_from_existing(context.state()).build();
     let options = state.config_mut().options_mut();
@@ -93,20 +100,19 @@ async fn planned(context: &SessionContext, sql: &str) -> Result<DataFrame> {
     Ok(DataFrame::new(state, plan))
 }
 
-/// Plans a predicate over one table.
+/// Plans a predicate over one table, in a [`prepared`] state.
 ///
 /// # Errors
 /// As [`plan`].
-pub(crate) fn predicate(context: &SessionContext, sql: &str, schema: &DFSchema) -> Result<(Expr, SessionState)> {
-    on_deep_stack(|| planned_predicate(context, sql, schema))
+pub(crate) fn predicate(state: &SessionState, sql: &str, schema: &DFSchema) -> Result<Expr> {
+    on_deep_stack(|| planned_predicate(state, sql, schema))
 }
 
-fn planned_predicate(context: &SessionContext, sql: &str, schema: &DFSchema) -> Result<(Expr, SessionState)> {
+fn planned_predicate(state: &SessionState, sql: &str, schema: &DFSchema) -> Result<Expr> {
     let mut parsed = dialect::expression(sql)?;
     let columns = BTreeMap::from([("primary".to_owned(), dialect::columns(schema))]);
     names::Names::new(columns).resolve_expression(&mut parsed);
     rewrite::rewrite(&mut parsed)?;
-    let state = spark_state(context).map_err(not_planned)?;
     let named = ast::ExprWithAlias { expr: parsed, alias: None };
     let planned = state.create_logical_expr_from_sql_expr(named, schema).map_err(not_planned)?;
     // Functions that stand for others are replaced by these: what is not part of a query is not optimised on its way.
@@ -117,8 +123,7 @@ fn planned_predicate(context: &SessionContext, sql: &str, schema: &DFSchema) -> 
         .build();
     let simplifier = ExprSimplifier::new(context);
     let coerced = simplifier.coerce(planned, schema).map_err(not_planned)?;
-    let simplified = simplifier.simplify(coerced).map_err(not_planned)?;
-    Ok((simplified, state))
+    simplifier.simplify(coerced).map_err(not_planned)
 }
 
 /// The tables that a statement names; none when it does not parse, which planning will tell.

@@ -11,7 +11,7 @@ use datafusion::common::DFSchema;
 use datafusion::prelude::SessionContext;
 use serde_json::{Map, Value, json};
 
-use super::{cast, moment, plan, predicate};
+use super::{cast, moment, plan, predicate, prepared};
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -146,6 +146,7 @@ async fn a_predicate_is_planned_like_a_statement() {
     let (batch, _) = recorded();
     let context = SessionContext::new();
     let schema = DFSchema::try_from(batch.schema()).unwrap();
+    let state = prepared(&context).unwrap();
     for (text, kept) in [
         ("ORDERID > 6", 2),
         ("s rlike '^a' and n is not null", 3),
@@ -154,7 +155,7 @@ async fn a_predicate_is_planned_like_a_statement() {
         ("day > '2026-01-01' and i / 0 is null", 2),
         ("cast(n as int) = 12", 1),
     ] {
-        let (expr, state) = predicate(&context, text, &schema).unwrap_or_else(|e| panic!("{text}: {}", full(&e)));
+        let expr = predicate(&state, text, &schema).unwrap_or_else(|e| panic!("{text}: {}", full(&e)));
         let compiled = state.create_physical_expr(expr, &schema).unwrap();
         let truth = compiled.evaluate(&batch).unwrap().into_array(batch.num_rows()).unwrap();
         assert_eq!(truth.as_boolean().true_count(), kept, "{text}");
@@ -232,6 +233,6 @@ proptest::proptest! {
     fn no_text_makes_the_planner_panic(text in "[a-z0-9 ()'\"`.,*/%<>=!+\\\\-]{0,40}") {
         let (batch, _) = recorded();
         let schema = DFSchema::try_from(batch.schema()).unwrap();
-        let _ = predicate(&SessionContext::new(), &text, &schema);
+        let _ = predicate(&prepared(&SessionContext::new()).unwrap(), &text, &schema);
     }
 }

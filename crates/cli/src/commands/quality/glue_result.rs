@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/glue/latest/webapi/API_DataQualityResult.html>
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use lakegate_quality::{AnalyzerOutcome, RuleOutcome};
 use serde_json::{Map, Value, json};
@@ -34,7 +36,7 @@ pub fn to_json(judgement: &Judgement) -> Value {
         "lakegate": {
             "rules": judgement.rules,
             "data": judgement.data,
-            "references": judgement.references.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+            "references": judgement.references.iter().cloned().collect::<BTreeMap<_, _>>(),
             "files": judgement.files,
             "version": judgement.version,
             "gate": if judgement.opens_gate() { "open" } else { "closed" },
@@ -46,8 +48,7 @@ pub fn to_json(judgement: &Judgement) -> Value {
 
 /// Glue numbers the rules; its description is the rule as it was written.
 fn rule_result(number_of_rule: usize, outcome: &RuleOutcome) -> Value {
-    let measured: Map<String, Value> =
-        outcome.metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect();
+    let measured = measured(&outcome.metrics);
     let mut result = json!({
         "Name": format!("Rule_{number_of_rule}"),
         "Description": outcome.rule,
@@ -58,24 +59,29 @@ fn rule_result(number_of_rule: usize, outcome: &RuleOutcome) -> Value {
         "Labels": outcome.labels,
         "lakegate": { "line": outcome.line, "closes_gate": outcome.closes_gate() },
     });
-    if let (Some(message), Some(result)) = (&outcome.message, result.as_object_mut()) {
-        result.insert("EvaluationMessage".to_owned(), message.as_str().into());
-    }
+    add_message(&mut result, outcome.message.as_deref());
     result
 }
 
 fn analyzer_result(number_of_analyzer: usize, outcome: &AnalyzerOutcome) -> Value {
-    let measured: Map<String, Value> =
-        outcome.metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect();
+    let measured = measured(&outcome.metrics);
     let mut result = json!({
         "Name": format!("Analyzer_{number_of_analyzer}"),
         "Description": outcome.analyzer,
         "EvaluatedMetrics": measured,
     });
-    if let (Some(message), Some(result)) = (&outcome.message, result.as_object_mut()) {
-        result.insert("EvaluationMessage".to_owned(), message.as_str().into());
-    }
+    add_message(&mut result, outcome.message.as_deref());
     result
+}
+
+fn measured(metrics: &BTreeMap<String, f64>) -> Map<String, Value> {
+    metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect()
+}
+
+fn add_message(result: &mut Value, message: Option<&str>) {
+    if let (Some(message), Some(result)) = (message, result.as_object_mut()) {
+        result.insert("EvaluationMessage".to_owned(), message.into());
+    }
 }
 
 /// JSON has no such numbers: AWS writes them as texts.

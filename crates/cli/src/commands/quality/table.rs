@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use lakegate_reports::visible;
 
 use super::judgement::{Judgement, metrics, standing};
 
@@ -76,18 +77,6 @@ fn coloured(line: &str) -> String {
         }
     }
     line.to_owned()
-}
-
-/// A text without what a terminal would obey.
-fn visible(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        match c {
-            '\n' => shown.push('\n'),
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-        shown
-    })
 }
 
 #[cfg(test)]

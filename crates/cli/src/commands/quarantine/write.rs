@@ -117,17 +117,11 @@ fn joined() -> Field {
 
 /// The published columns and those of the place, under their names in the lake; the rules as a list, or joined.
 fn schema(columns: &Schema, lists: bool) -> SchemaRef {
-    let element = Field::new("element", DataType::Utf8, true);
-    let rules = if lists { Field::new_list("_rules", element, true) } else { joined() };
-    let places = [
-        rules,
-        Field::new("_object", DataType::Utf8, false),
-        Field::new("_part", DataType::Utf8, true),
-        Field::new("_unit", DataType::Utf8, false),
-        Field::new("_start", DataType::Int64, false),
-        Field::new("_end", DataType::Int64, false),
-        Field::new("_undecodable", DataType::Boolean, false),
-    ];
+    let mut places = lakegate_lake::place_fields();
+    let [rules, ..] = &mut places;
+    if !lists {
+        *rules = joined();
+    }
     Arc::new(Schema::new(columns.fields().iter().cloned().chain(places.map(Arc::new)).collect::<Vec<_>>()))
 }
 
