@@ -98,7 +98,7 @@ impl FileRoot {
     }
 
     /// The Delta table in a folder, at a version or at its newest, and which version that is. `name` is one by which no other
-    /// table of the session is read.
+    /// table of the session is read. With `objects`, a column of that name says of each row in which file it stands.
     ///
     /// # Errors
     /// When the log cannot be read, has no such version, or asks for what this reader cannot do.
@@ -108,6 +108,7 @@ impl FileRoot {
         name: &str,
         folder: &Path,
         version: Option<u64>,
+        objects: Option<&str>,
     ) -> Result<(Arc<dyn TableProvider>, u64)> {
         let place = self.shown(folder);
         // The table is the root of its own store: Delta's kernel decodes the names of folders in an address once too often.
@@ -121,8 +122,11 @@ impl FileRoot {
             Some(wanted) => delta.load_version(wanted).await.map_err(|e| no_such_version(e, wanted, &place))?,
         }
         let found = delta.version().ok_or_else(|| Error::bug("a loaded table has no version"))?;
-        let provider = delta.table_provider().with_session(Arc::new(session.state())).await;
-        let provider = provider.map_err(|e| {
+        let mut provider = delta.table_provider().with_session(Arc::new(session.state()));
+        if let Some(column) = objects {
+            provider = provider.with_file_column(column);
+        }
+        let provider = provider.await.map_err(|e| {
             Error::usage("the Delta table cannot be read by this version of lakegate")
                 .at(place)
                 .help("it may use features of Delta that came later")

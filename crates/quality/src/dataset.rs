@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
 
-use crate::ast::{Analyzer, Leaf, Rule, Ruleset};
+use crate::ast::{Analyzer, Leaf, Node, Rule, Ruleset};
 use crate::distribution;
 use crate::files::FileListing;
 use crate::finding::{Finding, combine, errored, finding, told};
@@ -18,7 +18,8 @@ use crate::measuring;
 use crate::options::{Composite, Options};
 use crate::outcome::{AnalyzerOutcome, Evaluation};
 use crate::pass::{Gauges, Measured, Pass};
-use crate::row::{Compiler, is_row_leaf, is_row_rule};
+use crate::row::{Compiler, is_row_rule};
+use crate::row_keys::RowKeys;
 use crate::row_wise::{self, RowWise};
 use crate::{RuleOutcome, RuleResult};
 
@@ -120,7 +121,7 @@ impl DatasetRules {
     ) -> Result<Finding> {
         let mut findings = Vec::new();
         for (index, leaf) in (planned.first..).zip(&planned.leaves) {
-            let finding = if planned.by_row && is_row_leaf(leaf) {
+            let finding = if planned.by_row && row_wise::has_truth_for_rows(leaf) {
                 Finding { result: RuleResult::Pass, metrics: BTreeMap::new(), message: None }
             } else {
                 judge.leaf(leaf, index).await
@@ -155,22 +156,26 @@ impl DatasetRules {
             Some(RowWise::Constant(truth)) => {
                 finding(truth, [], Some("its rules over the dataset decide it".to_owned()))
             }
-            Some(RowWise::Rows(node)) => {
-                let compiled = Compiler::new(SchemaRef::clone(&self.scanned)).node(&node);
-                let gauge = match compiled {
-                    Ok(node) => Gauge::Node(node),
-                    Err(error) => return Ok(errored(told(&error))),
-                };
-                let pass = Pass::new(SchemaRef::clone(&self.scanned), vec![Ok(Some(gauge))]);
-                let measured = pass.measure(judge.context).await?;
-                if let Some(problem) = measured.problem(0) {
-                    return Ok(errored(problem.to_owned()));
-                }
-                rows_hold(&measured, 0)
-            }
+            Some(RowWise::Rows(node)) => self.judge_rows(&node, judge.context).await?,
         };
         found.metrics.extend(metrics);
         Ok(found)
+    }
+
+    /// How many rows a combination is true of, in a pass of its own; where it has rules about keys, after one that collects these.
+    async fn judge_rows(&self, node: &Node, context: &SessionContext) -> Result<Finding> {
+        let keys = RowKeys::find(&node.leaves(), &self.schema, context).await?;
+        let scanned = if keys.is_empty() { &self.scanned } else { &self.schema };
+        let gauge = match Compiler::new(SchemaRef::clone(scanned)).with_keys(keys).node(node) {
+            Ok(node) => Gauge::Node(node),
+            Err(error) => return Ok(errored(told(&error))),
+        };
+        let pass = Pass::new(SchemaRef::clone(scanned), vec![Ok(Some(gauge))]);
+        let measured = pass.measure(context).await?;
+        Ok(match measured.problem(0) {
+            Some(problem) => errored(problem.to_owned()),
+            None => rows_hold(&measured, 0),
+        })
     }
 
     async fn measure_analyzer(
@@ -210,7 +215,7 @@ fn plan_rule(rule: Rule, options: &Options, compiler: &Compiler, gauges: &mut Ga
     let leaves: Vec<Leaf> = rule.node.leaves().into_iter().cloned().collect();
     let (first, by_row) = (gauges.len(), options.composite == Composite::Row && leaves.len() > 1);
     for leaf in &leaves {
-        gauges.push(if by_row && is_row_leaf(leaf) { Ok(None) } else { gauge_of(leaf, compiler) });
+        gauges.push(if by_row && row_wise::has_truth_for_rows(leaf) { Ok(None) } else { gauge_of(leaf, compiler) });
     }
     if by_row {
         let refused = row_wise::refuse_dataset_rules(&rule.node);

@@ -46,6 +46,7 @@ mod print;
 mod profile;
 mod queries;
 mod row;
+mod row_keys;
 mod row_outcome;
 mod row_wise;
 mod rule_type;

@@ -180,10 +180,8 @@ pub(crate) async fn dataset_match(leaf: &Leaf, schema: &SchemaRef, context: &Ses
         Some(text) => Pairs::parse(text),
         None => other_columns(&keys, schema),
     };
-    for (table, columns) in [("primary", &keys.own), (alias, &keys.theirs)] {
-        if repeated_keys(context, table, columns).await? > 0 {
-            return Ok(finding(false, [], Some(format!("keys of {table} are not unique: `{}`", columns.join("`, `")))));
-        }
+    if let Err(why) = keys_are_unique(leaf, &keys, context).await? {
+        return Ok(finding(false, [], Some(why)));
     }
     let rows = counts(context, "SELECT count(*) FROM \"primary\"").await?;
     let hits = counts(context, &matching_rows(&keys, &compared, alias)).await?;
@@ -194,6 +192,20 @@ pub(crate) async fn dataset_match(leaf: &Leaf, schema: &SchemaRef, context: &Ses
         return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
     }
     Ok(number(leaf, as_double(*hits) / as_double(*rows)))
+}
+
+/// Whether no key stands twice on either side; if one does, on which.
+pub(crate) async fn keys_are_unique(
+    leaf: &Leaf,
+    keys: &Pairs,
+    context: &SessionContext,
+) -> Result<std::result::Result<(), String>> {
+    for (table, columns) in [("primary", &keys.own), (leaf.column(), &keys.theirs)] {
+        if repeated_keys(context, table, columns).await? > 0 {
+            return Ok(Err(format!("keys of {table} are not unique: `{}`", columns.join("`, `"))));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// Without a third parameter all columns but the keys are compared under their own names.

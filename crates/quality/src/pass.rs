@@ -72,15 +72,19 @@ impl Pass {
         Ok(total)
     }
 
-    /// What each counter of keys may hold: together a quarter of the engine's memory, the rest is for queries.
+    /// What each counter of keys may hold.
     fn bytes_of_keys(&self, context: &SessionContext, parts: usize) -> usize {
-        const UNLIMITED: usize = 128 << 20;
         let counters = self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count();
-        let memory = match context.runtime_env().memory_pool.memory_limit() {
-            MemoryLimit::Finite(bytes) => bytes / 4,
-            _ => UNLIMITED,
-        };
-        memory / (counters * parts).max(1)
+        bytes_of_keys(context) / (counters * parts).max(1)
+    }
+}
+
+/// What all keys together may hold: a quarter of the engine's memory, the rest is for queries.
+pub(crate) fn bytes_of_keys(context: &SessionContext) -> usize {
+    const UNLIMITED: usize = 128 << 20;
+    match context.runtime_env().memory_pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => bytes / 4,
+        _ => UNLIMITED,
     }
 }
 

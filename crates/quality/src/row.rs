@@ -18,6 +18,7 @@ use crate::castable::Castable;
 use crate::compare::Test;
 use crate::condition::{Comparison, Condition, Number, NumberCondition, NumberOperand, Operator};
 use crate::measure::Tested;
+use crate::row_keys::{KeyLeaf, RowKeys};
 
 /// The rules of a ruleset that judge single rows, compiled for one schema.
 ///
@@ -44,6 +45,7 @@ pub struct RowVerdict {
 
 pub(crate) enum RowNode {
     Leaf(Box<RowLeaf>),
+    Keys(Box<KeyLeaf>),
     And(Vec<RowNode>),
     Or(Vec<RowNode>),
 }
@@ -74,20 +76,22 @@ impl RowRules {
     /// # Errors
     /// When a rule names a column that the schema lacks, or cannot be compiled; [`check`](crate::check()) finds all of these.
     pub fn compile(ruleset: &Ruleset, schema: SchemaRef) -> Result<Self> {
-        Self::compile_those(ruleset, schema, is_row_rule)
+        Self::compile_those(ruleset, &Compiler::new(schema), is_row_rule)
     }
 
-    /// Compiles all rules that say something of single rows, also those that hold when a share of the rows satisfies them.
+    /// Compiles all rules that say something of single rows, also those that hold when a share of the rows satisfies them, and those
+    /// about keys of which `keys` knows.
     ///
     /// # Errors
     /// As [`RowRules::compile`].
-    pub(crate) fn compile_all(ruleset: &Ruleset, schema: SchemaRef) -> Result<Self> {
-        let says = |leaf: &Leaf| is_row_leaf(leaf) || leaf.name() == "Completeness";
-        Self::compile_those(ruleset, schema, |rule| rule.node.leaves().into_iter().all(says))
+    pub(crate) fn compile_all(ruleset: &Ruleset, schema: SchemaRef, keys: RowKeys) -> Result<Self> {
+        let compiler = Compiler::new(schema).with_keys(keys);
+        let by_key = |leaf: &Leaf| matches!(compiler.keys.of(leaf), Ok(Some(_)));
+        let says = |leaf: &Leaf| is_row_leaf(leaf) || leaf.name() == "Completeness" || by_key(leaf);
+        Self::compile_those(ruleset, &compiler, |rule| rule.node.leaves().into_iter().all(says))
     }
 
-    fn compile_those(ruleset: &Ruleset, schema: SchemaRef, chosen: impl Fn(&Rule) -> bool) -> Result<Self> {
-        let compiler = Compiler::new(schema);
+    fn compile_those(ruleset: &Ruleset, compiler: &Compiler, chosen: impl Fn(&Rule) -> bool) -> Result<Self> {
         let rules = ruleset
             .rules()
             .iter()
@@ -153,16 +157,19 @@ impl RowNode {
             Ok(so_far.unwrap_or_else(|| vec![true; batch.num_rows()].into()))
         };
         match self {
-            RowNode::Leaf(leaf) => {
-                let holds = leaf.test(batch)?;
-                match leaf.kept(batch)? {
-                    Some(kept) => or(&holds, &not(&kept).map_err(kernel)?).map_err(kernel),
-                    None => Ok(holds),
-                }
-            }
+            RowNode::Leaf(leaf) => or_left_out(leaf.test(batch)?, leaf.kept(batch)?.as_ref()),
+            RowNode::Keys(leaf) => or_left_out(leaf.test(batch)?, leaf.kept(batch)?.as_ref()),
             RowNode::And(nodes) => fold(nodes, and),
             RowNode::Or(nodes) => fold(nodes, or),
         }
+    }
+}
+
+/// A row passes if it is filtered out or satisfies the test.
+fn or_left_out(holds: BooleanArray, kept: Option<&BooleanArray>) -> Result<BooleanArray> {
+    match kept {
+        Some(kept) => or(&holds, &not(kept).map_err(kernel)?).map_err(kernel),
+        None => Ok(holds),
     }
 }
 
@@ -180,8 +187,10 @@ impl RowRules {
 
 impl RowNode {
     fn left_out(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+        let others = |kept: Option<BooleanArray>| kept.map(|kept| not(&kept).map_err(kernel)).transpose();
         let nodes = match self {
-            RowNode::Leaf(leaf) => return leaf.kept(batch)?.map(|kept| not(&kept).map_err(kernel)).transpose(),
+            RowNode::Leaf(leaf) => return others(leaf.kept(batch)?),
+            RowNode::Keys(leaf) => return others(leaf.kept(batch)?),
             RowNode::And(nodes) | RowNode::Or(nodes) => nodes,
         };
         let mut all: Option<BooleanArray> = None;
@@ -234,17 +243,27 @@ pub(crate) struct Compiler {
     /// The context as predicates need it, made by the first.
     spark: OnceLock<SessionState>,
     now: DateTime<Utc>,
+    keys: RowKeys,
 }
 
 impl Compiler {
     pub(crate) fn new(schema: SchemaRef) -> Self {
-        Self { schema, context: SessionContext::new(), spark: OnceLock::new(), now: Utc::now() }
+        let (context, keys) = (SessionContext::new(), RowKeys::default());
+        Self { schema, context, spark: OnceLock::new(), now: Utc::now(), keys }
+    }
+
+    /// With what is known of the rules about keys.
+    pub(crate) fn with_keys(self, keys: RowKeys) -> Self {
+        Self { keys, ..self }
     }
 
     pub(crate) fn node(&self, node: &Node) -> Result<RowNode> {
         let all = |nodes: &[Node]| nodes.iter().map(|n| self.node(n)).collect::<Result<Vec<_>>>();
         Ok(match node {
-            Node::Leaf(leaf) => RowNode::Leaf(Box::new(self.leaf(leaf)?)),
+            Node::Leaf(leaf) => match self.keys.of(leaf)? {
+                Some(truth) => RowNode::Keys(Box::new(KeyLeaf::new(truth, leaf, self)?)),
+                None => RowNode::Leaf(Box::new(self.leaf(leaf)?)),
+            },
             Node::And(nodes) => RowNode::And(all(nodes)?),
             Node::Or(nodes) => RowNode::Or(all(nodes)?),
         })

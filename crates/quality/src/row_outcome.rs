@@ -6,8 +6,11 @@ use arrow::array::{Array as _, ArrayRef, BooleanArray, ListArray, RecordBatch, S
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::kernels::boolean::not;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
 
+use crate::ast::Leaf;
+use crate::row_keys::RowKeys;
 use crate::{FilteredRows, Options, RowRules, Ruleset};
 
 /// The texts of the rules that a row has passed.
@@ -60,18 +63,26 @@ impl Said {
 }
 
 impl RowOutcomes {
-    /// Compiles the rules of a ruleset that judge single rows; the others skip every row.
+    /// Compiles the rules of a ruleset that say something of single rows; the others skip every row. For rules about keys, table
+    /// `primary` of the context is read once before: which of them are repeated, or stand in another dataset, is known only then.
     ///
     /// # Errors
-    /// As [`RowRules::compile`]; and when the schema has one of the four columns already.
-    pub fn compile(ruleset: &Ruleset, schema: SchemaRef, options: &Options) -> Result<Self> {
+    /// As [`RowRules::compile`]; when the schema has one of the four columns already; and when the data cannot be read.
+    pub async fn prepare(
+        ruleset: &Ruleset,
+        schema: SchemaRef,
+        options: &Options,
+        context: &SessionContext,
+    ) -> Result<Self> {
         for name in [RULES_PASS, RULES_FAIL, RULES_SKIP, EVALUATION_RESULT] {
             if schema.field_with_name(name).is_ok() {
                 return Err(Error::usage(format!("the data has a column `{name}` already"))
                     .help("it holds the outcome of an earlier judgement: judge the data without it"));
             }
         }
-        let rules = RowRules::compile_all(ruleset, schema)?;
+        let leaves: Vec<&Leaf> = ruleset.rules().iter().flat_map(|rule| rule.node.leaves()).collect();
+        let keys = RowKeys::find(&leaves, &schema, context).await?;
+        let rules = RowRules::compile_all(ruleset, schema, keys)?;
         let texts: Vec<&str> = ruleset.rules().iter().map(crate::Rule::text).collect();
         let places = places_of(&rules.rules(), &texts)?;
         Ok(Self { rules, places, texts: StringArray::from(texts), filtered: options.filtered_rows })
@@ -182,10 +193,21 @@ mod tests {
         RecordBatch::try_from_iter_with_nullable(columns.map(|(name, values)| (name, values, true))).unwrap()
     }
 
-    fn judged(rules: &str, filtered_rows: FilteredRows) -> JudgedRows {
+    async fn prepared(rules: &str, filtered_rows: FilteredRows, context: &SessionContext) -> Result<RowOutcomes> {
         let ruleset = crate::parse(rules, "t.dqdl").unwrap();
         let options = Options { filtered_rows, ..Options::default() };
-        RowOutcomes::compile(&ruleset, rows().schema(), &options).unwrap().judge(&rows()).unwrap()
+        let schema = context.table("primary").await.unwrap().schema().as_arrow().clone();
+        RowOutcomes::prepare(&ruleset, Arc::new(schema), &options, context).await
+    }
+
+    async fn judged_rows(rows: &RecordBatch, rules: &str, filtered_rows: FilteredRows) -> JudgedRows {
+        let context = SessionContext::new();
+        context.register_batch("primary", rows.clone()).unwrap();
+        prepared(rules, filtered_rows, &context).await.unwrap().judge(rows).unwrap()
+    }
+
+    async fn judged(rules: &str, filtered_rows: FilteredRows) -> JudgedRows {
+        judged_rows(&rows(), rules, filtered_rows).await
     }
 
     fn shown(judged: &JudgedRows) -> String {
@@ -193,10 +215,11 @@ mod tests {
         pretty_format_batches(&[judged.batch.project(&columns).unwrap()]).unwrap().to_string()
     }
 
-    #[test]
-    fn every_row_says_which_rules_it_passed_failed_and_which_skip_it() {
+    #[tokio::test]
+    async fn every_row_says_which_rules_it_passed_failed_and_which_skip_it() {
         let judged =
-            judged("Rules = [ RowCount > 0, IsComplete \"id\", ColumnValues \"amount\" > 0 ]", FilteredRows::Passed);
+            judged("Rules = [ RowCount > 0, IsComplete \"id\", ColumnValues \"amount\" > 0 ]", FilteredRows::Passed)
+                .await;
         insta::assert_snapshot!(shown(&judged), @r#"
         +----+----------------------------------------------+-----------------------------+----------------------+-----------------------------+
         | id | DataQualityRulesPass                         | DataQualityRulesFail        | DataQualityRulesSkip | DataQualityEvaluationResult |
@@ -209,22 +232,23 @@ mod tests {
         assert_eq!(judged.failed, BooleanArray::from(vec![false, true, true]));
     }
 
-    #[test]
-    fn a_share_is_told_of_each_row() {
+    #[tokio::test]
+    async fn a_share_is_told_of_each_row() {
         // Both hold over the dataset, and yet there is a row of each that does not satisfy them.
         let judged = judged(
             "Rules = [ Completeness \"id\" > 0.5, ColumnValues \"amount\" > 0 with threshold > 0.5 ]",
             FilteredRows::Passed,
-        );
+        )
+        .await;
         assert_eq!(judged.failed.iter().map(|row| row == Some(true)).collect::<Vec<_>>(), [false, true, true]);
     }
 
-    #[test]
-    fn rows_that_where_leaves_out_have_passed_or_were_skipped() {
+    #[tokio::test]
+    async fn rows_that_where_leaves_out_have_passed_or_were_skipped() {
         let rules = "Rules = [ IsComplete \"id\" where \"amount < 0\",
             (ColumnValues \"id\" > 1 where \"amount > 0\") and (IsComplete \"id\" where \"amount > 5\") ]";
-        let lists = |filtered| {
-            let judged = judged(rules, filtered);
+        let lists = async |filtered| {
+            let judged = judged(rules, filtered).await;
             let list = |name: &str| {
                 let column = judged.batch.column_by_name(name).unwrap();
                 let list = column.as_any().downcast_ref::<ListArray>().unwrap().clone();
@@ -232,31 +256,35 @@ mod tests {
             };
             [list(RULES_PASS), list(RULES_FAIL), list(RULES_SKIP)]
         };
-        assert_eq!(lists(FilteredRows::Passed), [vec![1, 1, 2], vec![1, 1, 0], vec![0, 0, 0]]);
+        assert_eq!(lists(FilteredRows::Passed).await, [vec![1, 1, 2], vec![1, 1, 0], vec![0, 0, 0]]);
         // The second rule is about the first two rows alone: of those, one of its parts still says something.
-        assert_eq!(lists(FilteredRows::Skipped), [vec![0, 0, 1], vec![1, 1, 0], vec![1, 1, 1]]);
+        assert_eq!(lists(FilteredRows::Skipped).await, [vec![0, 0, 1], vec![1, 1, 0], vec![1, 1, 1]]);
     }
 
-    #[test]
-    fn rules_of_the_same_text_are_told_apart_by_their_place() {
-        let judged = judged("Rules = [ IsComplete \"id\", RowCount > 0, IsComplete \"id\" ]", FilteredRows::Passed);
+    #[tokio::test]
+    async fn rules_of_the_same_text_are_told_apart_by_their_place() {
+        let judged =
+            judged("Rules = [ IsComplete \"id\", RowCount > 0, IsComplete \"id\" ]", FilteredRows::Passed).await;
         assert!(shown(&judged).contains("[IsComplete \"id\", IsComplete \"id\"]"), "{}", shown(&judged));
     }
 
-    #[test]
-    fn outcomes_are_not_judged_again() {
-        let judged = judged("Rules = [ IsComplete \"id\" ]", FilteredRows::Passed);
-        let ruleset = crate::parse("Rules = [ RowCount > 0 ]", "t.dqdl").unwrap();
-        let again = RowOutcomes::compile(&ruleset, judged.batch.schema(), &Options::default());
+    #[tokio::test]
+    async fn outcomes_are_not_judged_again() {
+        let judged = judged("Rules = [ IsComplete \"id\" ]", FilteredRows::Passed).await;
+        let context = SessionContext::new();
+        context.register_batch("primary", judged.batch).unwrap();
+        let again = prepared("Rules = [ RowCount > 0 ]", FilteredRows::Passed, &context).await;
         assert!(again.err().unwrap().found().contains("DataQualityRulesPass"));
     }
 
-    #[test]
-    fn many_long_rules_make_small_batches() {
+    #[tokio::test]
+    async fn many_long_rules_make_small_batches() {
         let rules: Vec<String> =
             (0..2000).map(|n| format!("ColumnValues \"id\" in [{n}, {}]", "1".repeat(80))).collect();
-        let ruleset = crate::parse(&format!("Rules = [ {} ]", rules.join(", ")), "t.dqdl").unwrap();
-        let outcomes = RowOutcomes::compile(&ruleset, rows().schema(), &Options::default()).unwrap();
+        let context = SessionContext::new();
+        context.register_batch("primary", rows()).unwrap();
+        let rules = format!("Rules = [ {} ]", rules.join(", "));
+        let outcomes = prepared(&rules, FilteredRows::Passed, &context).await.unwrap();
         assert!((100..1000).contains(&outcomes.most_rows()), "{}", outcomes.most_rows());
     }
 }

@@ -5,6 +5,7 @@ use lakegate_contract::{Error, Result};
 use crate::ast::{Leaf, Node};
 use crate::outcome::RuleResult;
 use crate::row::is_row_leaf;
+use crate::row_keys::is_key_leaf;
 
 /// A combination in which the rules without a truth for single rows have their truth over the dataset.
 #[derive(Debug, PartialEq)]
@@ -19,14 +20,12 @@ pub(crate) enum RowWise {
 ///
 /// # Errors
 /// For the rule types that AWS excludes
-/// (<https://docs.aws.amazon.com/glue/latest/dg/dqdl.html#dqdl-syntax-composite-rules>), for thresholds, which are shares of the dataset,
-/// and for rules over keys and rows of CustomSql, which lakegate judges over the dataset alone.
+/// (<https://docs.aws.amazon.com/glue/latest/dg/dqdl.html#dqdl-syntax-composite-rules>), and for thresholds, which are shares of the
+/// dataset.
 pub(crate) fn refuse_dataset_rules(node: &Node) -> Result<()> {
     for leaf in node.leaves() {
         let excluded = match leaf.name() {
             "Completeness" | "Uniqueness" | "DatasetMatch" | "ReferentialIntegrity" => true,
-            "IsUnique" | "IsPrimaryKey" | "UniqueValueRatio" => true,
-            "CustomSql" => leaf.condition.is_none(),
             _ => leaf.threshold.is_some(),
         };
         if excluded {
@@ -37,9 +36,14 @@ pub(crate) fn refuse_dataset_rules(node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// Whether every rule of it has a truth for single rows.
+/// Whether every rule of it has a truth for single rows that the rows alone decide.
 pub(crate) fn is_of_rows(node: &Node) -> bool {
     node.leaves().into_iter().all(is_row_leaf)
+}
+
+/// Whether a rule of a combination is judged row by row.
+pub(crate) fn has_truth_for_rows(leaf: &Leaf) -> bool {
+    is_row_leaf(leaf) || is_key_leaf(leaf)
 }
 
 /// Puts the results of the rules over the dataset in their places. `results` are those of all leaves in order; those of row rules are
@@ -69,7 +73,7 @@ pub(crate) fn resolved(node: &Node, results: &mut impl Iterator<Item = RuleResul
 }
 
 fn leaf_truth(leaf: &Leaf, result: RuleResult) -> Option<RowWise> {
-    if is_row_leaf(leaf) {
+    if has_truth_for_rows(leaf) {
         return Some(RowWise::Rows(Node::Leaf(Box::new(leaf.clone()))));
     }
     match result {

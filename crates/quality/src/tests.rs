@@ -1,6 +1,7 @@
 //! Parsing, checking and judging together.
 
 mod history;
+mod row_keys;
 mod row_wise;
 
 use std::collections::BTreeMap;

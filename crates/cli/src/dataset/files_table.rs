@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{ScalarValue, Statistics};
@@ -71,6 +71,20 @@ impl FilesTable {
             |(file, own): (PartitionedFile, _)| if known(&file) { file.with_statistics(Arc::new(own)) } else { file };
         self.files = files.map(with).collect();
         self
+    }
+
+    /// The same files, which say of each row in which of them it stands, in a column of that name behind all others.
+    #[must_use]
+    pub fn with_objects(&self, name: &str, shown: impl Fn(&ObjectMeta) -> String) -> Self {
+        let mut table = self.clone();
+        table.partition_columns.push(Arc::new(Field::new(name, DataType::Utf8, false)));
+        table.table_schema = with_partitions(Arc::clone(self.file_schema()), &table.partition_columns);
+        for file in &mut table.files {
+            file.partition_values.push(ScalarValue::Utf8(Some(shown(&file.object_meta))));
+            // It tells nothing of the new column.
+            file.statistics = None;
+        }
+        table
     }
 
     fn statistics(&self) -> Statistics {

@@ -15,7 +15,7 @@ const PIECE: u64 = 8 << 20;
 /// Pieces that are on their way together.
 const AHEAD: usize = 4;
 /// Files that are read together.
-const FILES: usize = 4;
+pub const FILES: usize = 4;
 /// Most bytes of a first line that are compared.
 const LONGEST_HEADER: usize = 1 << 20;
 
@@ -103,7 +103,7 @@ fn broken_gzip(root: &FileRoot, file: &ObjectMeta) -> Error {
 }
 
 /// The bytes of a file in order, several pieces on their way at once.
-fn pieces<'a>(
+pub fn pieces<'a>(
     root: &'a FileRoot,
     file: &'a ObjectMeta,
 ) -> impl futures::Stream<Item = object_store::Result<Bytes>> + 'a {

@@ -1,10 +1,12 @@
 //! Any data as a table for `lakegate quality`: files and Delta tables, on this machine or in buckets.
 
+mod csv_types;
 mod files_table;
 mod guard;
 mod kind;
 mod location;
 mod partitions;
+mod placed;
 mod shape;
 
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use object_store::path::Path;
 use files_table::FilesTable;
 use kind::{Kind, Named};
 use location::Found;
+pub use placed::{PlacedBatch, place_fields};
 
 /// Files whose heads are read together.
 const TOGETHER: usize = 16;
@@ -52,6 +55,14 @@ pub struct Dataset {
     pub files: Vec<ObjectMeta>,
     /// The version of a Delta table.
     pub version: Option<u64>,
+    source: Source,
+}
+
+/// What a dataset is read from.
+#[derive(Debug, Clone)]
+enum Source {
+    Files { root: FileRoot, table: FilesTable, kind: Kind },
+    Delta { root: FileRoot, folder: Path, version: u64 },
 }
 
 impl Datasets {
@@ -89,15 +100,17 @@ impl Datasets {
     /// When there is nothing, its kind is not known, or it cannot be read.
     pub async fn register(&self, name: &str, text: &str) -> Result<Dataset> {
         let root = self.root(text).await?;
-        let (frame, files, version) = match location::look(&root, text).await? {
+        let (frame, files, version, source) = match location::look(&root, text).await? {
             Found::Delta { folder, version } => {
-                let (provider, version) = root.delta(&self.context, name, &folder, version).await?;
+                let (provider, version) = root.delta(&self.context, name, &folder, version, None).await?;
                 let frame = self.context.read_table(provider).and_then(shape::plain_columns);
-                (frame.map_err(|e| unreadable(text, None, &e))?, Vec::new(), Some(version))
+                let source = Source::Delta { root, folder, version };
+                (frame.map_err(|e| unreadable(text, None, &e))?, Vec::new(), Some(version), source)
             }
             Found::Files { base, files } => {
                 let files = filled(files);
-                (self.files(&root, text, &base, &files).await?, files, None)
+                let (frame, source) = self.files(&root, text, &base, &files).await?;
+                (frame, files, None, source)
             }
         };
         let schema = SchemaRef::new(frame.schema().as_arrow().clone());
@@ -107,7 +120,7 @@ impl Datasets {
         }
         // An alias is a name as it stands: the engine would read `Users` as `users` and `a.b` as a table of a schema.
         self.context.register_table(TableReference::bare(name), frame.into_view()).map_err(|_| taken())?;
-        Ok(Dataset { schema, files, version })
+        Ok(Dataset { schema, files, version, source })
     }
 
     /// Whether a dataset has that name: SQL tells `Users` and `users` not apart.
@@ -139,7 +152,13 @@ impl Datasets {
         Ok(root)
     }
 
-    async fn files(&self, root: &FileRoot, text: &str, base: &Path, files: &[ObjectMeta]) -> Result<DataFrame> {
+    async fn files(
+        &self,
+        root: &FileRoot,
+        text: &str,
+        base: &Path,
+        files: &[ObjectMeta],
+    ) -> Result<(DataFrame, Source)> {
         let named = kind::of_all(files.iter().map(|file| file.location.as_ref()))
             .map_err(|e| e.at(text))?
             .ok_or_else(|| Error::bug("files of no known kind were found"))?;
@@ -150,7 +169,7 @@ impl Datasets {
             partitions::of_files(base, files.iter().map(|file| &file.location)).map_err(|e| e.within(text))?;
         let failed = |e: DataFusionError| unreadable(text, Some(named.kind), &e);
         let format = format_of(named);
-        let schema = self.schema(root, &format, named.kind, files).await.map_err(failed)?;
+        let schema = self.schema(root, &format, named, files).await.map_err(failed)?;
         let both = partitions.columns.iter().find(|column| schema.index_of(column.name()).is_ok());
         if let (Kind::Csv, Some(column)) = (named.kind, both) {
             return Err(Error::bad_input(format!(
@@ -161,48 +180,48 @@ impl Datasets {
             .help("rename the column or the folders"));
         }
         let table = FilesTable::new(store_url(root)?, format, schema, files, partitions);
-        self.frame(root, table, named.kind, files).await.map_err(failed)
+        let table = self.completed(root, table, named.kind, files).await.map_err(failed)?;
+        let frame = framed(&self.context, table.clone(), named.kind).map_err(failed)?;
+        Ok((frame, Source::Files { root: root.clone(), table, kind: named.kind }))
     }
 
     async fn schema(
         &self,
         root: &FileRoot,
         format: &Arc<dyn FileFormat>,
-        kind: Kind,
+        named: Named,
         files: &[ObjectMeta],
     ) -> datafusion::error::Result<SchemaRef> {
-        let state = self.context.state();
-        if kind != Kind::Csv {
-            return format.infer_schema(&state, root.store(), files).await;
+        if named.kind != Kind::Csv {
+            return format.infer_schema(&self.context.state(), root.store(), files).await;
         }
-        let schemas = files.iter().map(|file| format.infer_schema(&state, root.store(), std::slice::from_ref(file)));
-        let schemas: Vec<SchemaRef> = futures::stream::iter(schemas).buffered(TOGETHER).try_collect().await?;
+        let schemas = files
+            .iter()
+            .map(|file| async move { csv_types::of_file(root, file, named.compressed).await.map(SchemaRef::new) });
+        let schemas = futures::stream::iter(schemas.collect::<Vec<_>>());
+        let schemas: Vec<SchemaRef> = schemas.buffered(guard::FILES).try_collect().await?;
         Ok(shape::merged(&schemas))
     }
 
-    async fn frame(
+    /// The table with what a look at its files tells: statistics, and which numbers are codes.
+    async fn completed(
         &self,
         root: &FileRoot,
         table: FilesTable,
         kind: Kind,
         files: &[ObjectMeta],
-    ) -> datafusion::error::Result<DataFrame> {
-        match kind {
-            Kind::JsonLines => self.context.read_table(Arc::new(table)).and_then(shape::plain_columns),
+    ) -> datafusion::error::Result<FilesTable> {
+        Ok(match kind {
+            Kind::JsonLines => table,
             Kind::Parquet => {
                 let statistics = self.statistics(root, &table, files).await?;
-                self.context.read_table(Arc::new(table.with_statistics(statistics))).and_then(shape::plain_columns)
+                table.with_statistics(statistics)
             }
-            Kind::Csv => {
-                let table = match shape::with_leading_zeros_as_text(&self.context, &table).await? {
-                    Some(schema) => table.with_schema(schema),
-                    None => table,
-                };
-                let cells = Arc::clone(table.file_schema());
-                let frame = self.context.read_table(Arc::new(table)).and_then(shape::plain_columns)?;
-                shape::blank_text_is_empty(frame, &cells)
-            }
-        }
+            Kind::Csv => match shape::with_leading_zeros_as_text(&self.context, &table).await? {
+                Some(schema) => table.with_schema(schema),
+                None => table,
+            },
+        })
     }
 
     /// What the footers of Parquet files say of them; they were read for the schema and are remembered.
@@ -219,6 +238,16 @@ impl Datasets {
             async move { format.infer_stats(state, store, Arc::clone(schema), file).await }
         });
         futures::stream::iter(asked.collect::<Vec<_>>()).buffered(TOGETHER).try_collect().await
+    }
+}
+
+/// The rows of files as rules see them.
+fn framed(context: &SessionContext, table: FilesTable, kind: Kind) -> datafusion::error::Result<DataFrame> {
+    let cells = Arc::clone(table.file_schema());
+    let frame = context.read_table(Arc::new(table)).and_then(shape::plain_columns)?;
+    match kind {
+        Kind::Parquet | Kind::JsonLines => Ok(frame),
+        Kind::Csv => shape::blank_text_is_empty(frame, &cells),
     }
 }
 

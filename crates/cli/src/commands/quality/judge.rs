@@ -20,7 +20,7 @@ use super::row_files::RowFormat;
 use super::table::{self, Screen};
 use super::{github, glue_result, history, junit, rows};
 use crate::cloud::interrupted;
-use crate::dataset::Datasets;
+use crate::dataset::{Dataset, Datasets};
 use crate::output;
 
 /// How long is waited for the thread that judges once it has been told to stop.
@@ -112,7 +112,7 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
     let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
     let history = history::read(arguments.history.as_deref())?;
     let evaluation = rules.evaluate(datasets.context(), &history).await?;
-    let rows = write_rows(&arguments, &datasets, &ruleset, &primary.schema, &options, &phases).await?;
+    let rows = write_rows(&arguments, &datasets, &primary, &ruleset, &options, &phases).await?;
     let id = format!("dqresult-{}", Ulid::generate().to_string().to_lowercase());
     if let Some(path) = &arguments.history {
         history::add(path, &id, started, &evaluation)?;
@@ -135,8 +135,8 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
 async fn write_rows(
     arguments: &JudgeArguments,
     datasets: &Datasets,
+    primary: &Dataset,
     ruleset: &Ruleset,
-    schema: &SchemaRef,
     options: &Options,
     phases: &Phases,
 ) -> Result<Option<RowCounts>> {
@@ -144,7 +144,7 @@ async fn write_rows(
     if paths.iter().all(Option::is_none) {
         return Ok(None);
     }
-    rows::write(datasets.context(), ruleset, SchemaRef::clone(schema), options, paths, phases).await.map(Some)
+    rows::write(datasets, primary, ruleset, options, paths, phases).await.map(Some)
 }
 
 /// The result in its format: to the file, with the table for the terminal, or to standard output.

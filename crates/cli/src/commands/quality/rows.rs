@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
-use datafusion::error::DataFusionError;
-use datafusion::prelude::SessionContext;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::{filter, filter_record_batch};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use futures::StreamExt as _;
 use lakegate_contract::{Error, Result};
 use lakegate_quality::{JudgedRows, Options, RowOutcomes, Ruleset};
@@ -15,36 +13,42 @@ use lakegate_quality::{JudgedRows, Options, RowOutcomes, Ruleset};
 use super::judgement::RowCounts;
 use super::phases::Phases;
 use super::row_files::RowFile;
+use crate::dataset::{Dataset, Datasets, PlacedBatch, place_fields};
 
 /// The files that rows go to.
 struct Files {
     all: Option<RowFile>,
     bad: Option<RowFile>,
+    /// The columns of bad rows: theirs, the outcomes, their place.
+    placed: SchemaRef,
 }
 
 /// Judges the rows of `primary` and writes them; a batch at a time is held.
 pub async fn write(
-    context: &SessionContext,
+    datasets: &Datasets,
+    primary: &Dataset,
     ruleset: &Ruleset,
-    schema: SchemaRef,
     options: &Options,
     [row_outcomes, bad_rows]: [Option<&PathBuf>; 2],
     phases: &Phases,
 ) -> Result<RowCounts> {
-    let outcomes = RowOutcomes::compile(ruleset, Arc::clone(&schema), options)?;
-    let schema = RowOutcomes::schema(&schema);
-    let create = |path: Option<&PathBuf>| path.map(|path| RowFile::create(path, &schema)).transpose();
-    let mut files = Files { all: create(row_outcomes)?, bad: create(bad_rows)? };
-    let mut batches = context.table("primary").await.map_err(unreadable)?.execute_stream().await.map_err(unreadable)?;
+    let rows = datasets.placed(primary).await?;
+    let schema = RowOutcomes::schema(&primary.schema);
+    let placed = schema.fields().iter().cloned().chain(place_fields().map(FieldRef::new));
+    let placed: SchemaRef = Arc::new(Schema::new(placed.collect::<Vec<_>>()));
+    let create = |path: Option<&PathBuf>, schema| path.map(|path| RowFile::create(path, schema)).transpose();
+    let mut files = Files { all: create(row_outcomes, &schema)?, bad: create(bad_rows, &placed)?, placed };
+    phases.now("looking for the rows that break rules about keys");
+    let outcomes = RowOutcomes::prepare(ruleset, Arc::clone(&primary.schema), options, datasets.context()).await?;
+    let mut batches = std::pin::pin!(rows.batches());
     let mut counts =
         RowCounts { row_outcomes: row_outcomes.cloned(), bad_rows: bad_rows.cloned(), ..RowCounts::default() };
     while let Some(batch) = batches.next().await {
-        let batch = batch.map_err(unreadable)?;
-        for part in slices(&batch, outcomes.most_rows()) {
-            let judged = outcomes.judge(&part)?;
+        for part in slices(&batch?, outcomes.most_rows()) {
+            let judged = outcomes.judge(&part.rows)?;
             counts.processed += judged.batch.num_rows() as u64;
             counts.failed += judged.failed.true_count() as u64;
-            files.take(&judged)?;
+            files.take(&judged, &part.places)?;
         }
         phases.written(counts.processed);
     }
@@ -53,15 +57,14 @@ pub async fn write(
 }
 
 impl Files {
-    fn take(&mut self, judged: &JudgedRows) -> Result<()> {
+    fn take(&mut self, judged: &JudgedRows, places: &[ArrayRef]) -> Result<()> {
         if let Some(all) = &mut self.all {
             all.write(&judged.batch)?;
         }
         if let Some(bad) = &mut self.bad
             && judged.failed.true_count() > 0
         {
-            let failed = filter_record_batch(&judged.batch, &judged.failed);
-            bad.write(&failed.map_err(|e| Error::bug("rows cannot be filtered").caused_by(e))?)?;
+            bad.write(&failed(judged, places, &self.placed)?)?;
         }
         Ok(())
     }
@@ -71,12 +74,22 @@ impl Files {
     }
 }
 
-fn slices(batch: &RecordBatch, most: usize) -> impl Iterator<Item = RecordBatch> + '_ {
-    let rows = batch.num_rows();
-    (0..rows).step_by(most.max(1)).map(move |start| batch.slice(start, most.min(rows - start)))
+/// The rows that fail a rule, with their places.
+fn failed(judged: &JudgedRows, places: &[ArrayRef], schema: &SchemaRef) -> Result<RecordBatch> {
+    let wrong = |e| Error::bug("rows cannot be filtered").caused_by(e);
+    let failed: &BooleanArray = &judged.failed;
+    let mut columns = filter_record_batch(&judged.batch, failed).map_err(wrong)?.columns().to_vec();
+    for place in places {
+        columns.push(filter(place, failed).map_err(wrong)?);
+    }
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(wrong)
 }
 
-/// A reader's own message may quote what it could not read.
-fn unreadable(_: DataFusionError) -> Error {
-    Error::bad_input("the data cannot be read").help("its files may differ in their columns or types")
+fn slices(batch: &PlacedBatch, most: usize) -> impl Iterator<Item = PlacedBatch> + '_ {
+    let rows = batch.rows.num_rows();
+    (0..rows).step_by(most.max(1)).map(move |start| {
+        let length = most.min(rows - start);
+        let places = batch.places.each_ref().map(|place| place.slice(start, length));
+        PlacedBatch { rows: batch.rows.slice(start, length), places }
+    })
 }

@@ -1,0 +1,163 @@
+//! A key as a number: two keys are equal exactly when their numbers are, but for a chance that nobody meets.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder};
+use arrow::buffer::NullBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::row::{RowConverter, SortField};
+use lakegate_contract::{Error, Result};
+use twox_hash::XxHash3_128;
+
+use super::{FLAGS, kernel};
+
+/// Nobody who makes keys knows it, so nobody can make two keys of one hash.
+static SEED: LazyLock<u64> = LazyLock::new(|| {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one("keys")
+});
+
+/// Which rows have no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keyless {
+    /// Those in which every column is NULL.
+    AllNull,
+    /// Those in which one of so many first columns is NULL.
+    AnyNull(usize),
+    /// None: NULL is a value like others.
+    Never,
+}
+
+/// Turns rows of columns of some types into hashes of 126 bits, the two lowest of 128 are left for marks.
+pub(crate) struct KeyHasher {
+    /// For keys that are not one column of text or of fixed width.
+    converter: Option<RowConverter>,
+    types: Vec<DataType>,
+    keyless: Keyless,
+}
+
+/// The keys of a batch.
+pub(crate) struct Hashes {
+    /// Those of the rows that have one.
+    pub(crate) hashes: Vec<u128>,
+    /// Which rows these are; `None`: all.
+    pub(crate) present: Option<NullBuffer>,
+}
+
+impl KeyHasher {
+    pub(crate) fn new(types: &[DataType], keyless: Keyless) -> Result<Self> {
+        let converter = match types {
+            [only] if is_plain(only) && keyless != Keyless::Never => None,
+            _ => {
+                let fields = types.iter().map(|t| SortField::new(t.clone())).collect();
+                Some(RowConverter::new(fields).map_err(|e| {
+                    Error::usage("a column of this type cannot be compared for uniqueness").caused_by(e)
+                })?)
+            }
+        };
+        Ok(Self { converter, types: types.to_vec(), keyless })
+    }
+
+    /// The keys of rows: columns of other types are cast, and what cannot be is NULL.
+    pub(crate) fn hashes(&self, columns: &[ArrayRef]) -> Result<Hashes> {
+        let rows = columns.first().map_or(0, |c| c.len());
+        let cast = |(column, wanted): (&ArrayRef, &DataType)| match column.data_type() == wanted {
+            true => canonical(column),
+            false => canonical(&cast(column, wanted).map_err(kernel)?),
+        };
+        let columns: Vec<ArrayRef> = columns.iter().zip(&self.types).map(cast).collect::<Result<_>>()?;
+        let present = self.present(&columns, rows);
+        let hashes = match (&self.converter, columns.as_slice()) {
+            (None, [only]) => hashes_of_one(only)?,
+            (None, _) => return Err(Error::bug("keys without a converter")),
+            (Some(converter), _) => {
+                let encoded = converter.convert_columns(&columns).map_err(kernel)?;
+                let kept = |row: &usize| present.as_ref().is_none_or(|present| present.is_valid(*row));
+                (0..rows).filter(kept).map(|row| hash(encoded.row(row).as_ref())).collect()
+            }
+        };
+        Ok(Hashes { hashes, present })
+    }
+
+    fn present(&self, columns: &[ArrayRef], rows: usize) -> Option<NullBuffer> {
+        let nulls = |count: usize| columns.iter().take(count).map(|c| c.logical_nulls());
+        let present = match self.keyless {
+            Keyless::Never => None,
+            Keyless::AnyNull(first) => nulls(first).fold(None, |a, b| NullBuffer::union(a.as_ref(), b.as_ref())),
+            Keyless::AllNull => {
+                let all: Option<Vec<NullBuffer>> = nulls(columns.len()).collect();
+                let values = all?.into_iter().map(NullBuffer::into_inner).reduce(|a, b| &a | &b)?;
+                Some(NullBuffer::new(values))
+            }
+        };
+        present.filter(|present| present.len() == rows && present.null_count() > 0)
+    }
+}
+
+impl Hashes {
+    /// A truth for each row: that of its key, or `keyless` where it has none.
+    pub(crate) fn truths(
+        self,
+        rows: usize,
+        keyless: bool,
+        mut of_key: impl FnMut(u128) -> Result<bool>,
+    ) -> Result<BooleanArray> {
+        let mut truths = BooleanBufferBuilder::new(rows);
+        let mut hashes = self.hashes.into_iter();
+        for row in 0..rows {
+            let has_key = self.present.as_ref().is_none_or(|present| present.is_valid(row));
+            truths.append(match has_key {
+                true => of_key(hashes.next().ok_or_else(|| Error::bug("a row lacks its key"))?)?,
+                false => keyless,
+            });
+        }
+        Ok(BooleanArray::new(truths.finish(), None))
+    }
+}
+
+fn hash(bytes: &[u8]) -> u128 {
+    XxHash3_128::oneshot_with_seed(*SEED, bytes) & !FLAGS
+}
+
+/// Whether values of the type are equal exactly when their bytes are.
+fn is_plain(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+        || (data_type.is_primitive() && !data_type.is_floating())
+}
+
+/// Zero has two forms in floating point and NaN many; as keys they are one each.
+fn canonical(column: &ArrayRef) -> Result<ArrayRef> {
+    Ok(match column.data_type() {
+        DataType::Float64 => Arc::new(
+            column
+                .as_primitive::<Float64Type>()
+                .unary::<_, Float64Type>(|v| if v.is_nan() { f64::NAN } else { v + 0.0 }),
+        ),
+        DataType::Float32 => Arc::new(
+            column
+                .as_primitive::<Float32Type>()
+                .unary::<_, Float32Type>(|v| if v.is_nan() { f32::NAN } else { v + 0.0 }),
+        ),
+        _ => ArrayRef::clone(column),
+    })
+}
+
+/// Hashes of the values of one column that are not NULL.
+fn hashes_of_one(column: &ArrayRef) -> Result<Vec<u128>> {
+    let texts = |texts: &mut dyn Iterator<Item = Option<&str>>| texts.flatten().map(|t| hash(t.as_bytes())).collect();
+    Ok(match column.data_type() {
+        DataType::Utf8 => texts(&mut column.as_string::<i32>().iter()),
+        DataType::LargeUtf8 => texts(&mut column.as_string::<i64>().iter()),
+        DataType::Utf8View => texts(&mut column.as_string_view().iter()),
+        other => {
+            let width = other.primitive_width().ok_or_else(|| Error::bug("a key column without a width"))?;
+            let data = column.to_data();
+            let bytes = data.buffers().first().map_or(&[][..], |b| b.as_slice());
+            let bytes = bytes.get(data.offset() * width..).unwrap_or_default();
+            let valid = |row: &usize| column.nulls().is_none_or(|n: &NullBuffer| n.is_valid(*row));
+            let values = bytes.chunks_exact(width).take(column.len()).enumerate();
+            values.filter(|(row, _)| valid(row)).map(|(_, value)| hash(value)).collect()
+        }
+    })
+}

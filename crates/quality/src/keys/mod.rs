@@ -1,0 +1,286 @@
+//! How often keys occur, and which: in one pass, in bounded memory, spilling what does not fit.
+//!
+//! A key counts as its 126-bit hash under a seed of this process: among a billion keys the chance that two share one is
+//! below 10⁻¹⁹. Hashes gather in a buffer; a full buffer is sorted, equal ones become one, and if that makes no room it goes
+//! to an unnamed temporary file. In the end the sorted runs are merged.
+
+mod hash;
+mod set;
+mod spill;
+
+use arrow::array::{Array as _, ArrayRef, BooleanArray};
+use arrow::compute::filter;
+use arrow::datatypes::DataType;
+use lakegate_contract::{Error, Result};
+
+pub(crate) use hash::{KeyHasher, Keyless};
+pub(crate) use set::KeySet;
+use set::KeySetBuilder;
+use spill::{Entries, Halves, Run, half_of, merge};
+
+/// Set in an entry whose key was seen more than once.
+const REPEATED: u128 = 1;
+/// Set in an entry whose key was seen in the other dataset.
+const THERE: u128 = 2;
+/// The bits of an entry that are no part of the key.
+const FLAGS: u128 = REPEATED | THERE;
+/// Runs that are merged at once.
+const MAX_RUNS: usize = 64;
+/// Bytes of an entry.
+const WIDTH: usize = size_of::<u128>();
+
+fn same_key(one: u128, other: u128) -> bool {
+    one & !FLAGS == other & !FLAGS
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct KeyCounts {
+    /// Rows, those without any key included.
+    pub(crate) rows: u64,
+    /// Rows with a value in at least one of the columns.
+    pub(crate) keyed: u64,
+    /// NULLs of each column.
+    pub(crate) nulls: Vec<u64>,
+    /// Different keys.
+    pub(crate) distinct: u64,
+    /// Keys of one row only.
+    pub(crate) once: u64,
+}
+
+/// Counts the keys of one part of a dataset.
+pub(crate) struct KeyCounter {
+    hasher: KeyHasher,
+    mark: u128,
+    buffer: Vec<u128>,
+    capacity: usize,
+    runs: Vec<Run>,
+    counts: KeyCounts,
+}
+
+impl KeyCounter {
+    /// A counter of keys of columns of these types, which holds about `bytes` in memory. A row without any value has no key.
+    pub(crate) fn new(types: &[DataType], bytes: usize) -> Result<Self> {
+        Ok(Self::of(KeyHasher::new(types, Keyless::AllNull)?, types.len(), bytes))
+    }
+
+    /// A counter of the keys that a hasher makes of so many columns.
+    pub(crate) fn of(hasher: KeyHasher, columns: usize, bytes: usize) -> Self {
+        let counts = KeyCounts { nulls: vec![0; columns], ..KeyCounts::default() };
+        let capacity = (bytes / WIDTH).max(1024);
+        Self { hasher, mark: 0, buffer: Vec::new(), capacity, runs: Vec::new(), counts }
+    }
+
+    /// The same for the other of two datasets.
+    #[must_use]
+    pub(crate) fn of_the_other(self) -> Self {
+        Self { mark: THERE, ..self }
+    }
+
+    /// Counts the keys of rows that `kept` keeps.
+    pub(crate) fn add(&mut self, columns: &[ArrayRef], kept: Option<&BooleanArray>) -> Result<()> {
+        let columns: Vec<ArrayRef> = match kept {
+            None => columns.to_vec(),
+            Some(kept) => {
+                columns.iter().map(|c| filter(c, kept)).collect::<std::result::Result<_, _>>().map_err(kernel)?
+            }
+        };
+        let rows = columns.first().map_or(0, |c| c.len());
+        self.counts.rows += rows as u64;
+        for (nulls, column) in self.counts.nulls.iter_mut().zip(&columns) {
+            *nulls += column.logical_null_count() as u64;
+        }
+        let hashes = self.hasher.hashes(&columns)?.hashes;
+        self.counts.keyed += hashes.len() as u64;
+        for hash in hashes {
+            if self.buffer.len() == self.capacity {
+                self.make_room()?;
+            }
+            self.buffer.push(hash | self.mark);
+        }
+        Ok(())
+    }
+
+    fn make_room(&mut self) -> Result<()> {
+        compact(&mut self.buffer);
+        // Little was repeated: the buffer would be full again at once.
+        if self.buffer.len() > self.capacity / 2 {
+            self.runs.push(Run::write(self.buffer.iter().copied())?);
+            self.buffer.clear();
+        }
+        if self.runs.len() >= MAX_RUNS {
+            let runs = std::mem::take(&mut self.runs);
+            self.runs.push(Run::merged(runs)?);
+        }
+        Ok(())
+    }
+
+    fn add_to(mut self, sources: &mut Halves) -> Result<()> {
+        compact(&mut self.buffer);
+        let above = self.buffer.split_off(self.buffer.partition_point(|entry| half_of(*entry) == 0));
+        for (half, entries) in sources.iter_mut().zip([self.buffer, above]) {
+            half.push(Entries::Memory(entries.into_iter()));
+        }
+        self.runs.into_iter().try_for_each(|run| run.add_to(sources))
+    }
+}
+
+/// The counts of all parts together.
+pub(crate) async fn total(counters: Vec<KeyCounter>) -> Result<KeyCounts> {
+    let mut sum = KeyCounts::default();
+    for counter in &counters {
+        sum.rows += counter.counts.rows;
+        sum.keyed += counter.counts.keyed;
+        sum.nulls.resize(counter.counts.nulls.len().max(sum.nulls.len()), 0);
+        sum.nulls.iter_mut().zip(&counter.counts.nulls).for_each(|(a, b)| *a += b);
+    }
+    let merges = sources(counters)?.map(|half| tokio::task::spawn_blocking(move || count_merged(half)));
+    for merge in merges {
+        let (distinct, once) = merge.await.map_err(stopped)??;
+        sum.distinct += distinct;
+        sum.once += once;
+    }
+    Ok(sum)
+}
+
+/// The keys of more than one row, in a set that holds about `bytes` in memory.
+pub(crate) async fn repeated(counters: Vec<KeyCounter>, bytes: usize) -> Result<KeySet> {
+    chosen(counters, bytes, |entry| entry & REPEATED != 0).await
+}
+
+/// The keys that no counter of the other dataset has seen.
+pub(crate) async fn missing_there(counters: Vec<KeyCounter>, bytes: usize) -> Result<KeySet> {
+    chosen(counters, bytes, |entry| entry & THERE == 0).await
+}
+
+async fn chosen(
+    counters: Vec<KeyCounter>,
+    bytes: usize,
+    is_chosen: impl Fn(u128) -> bool + Send + 'static,
+) -> Result<KeySet> {
+    let halves = sources(counters)?;
+    let merging = move || {
+        let mut set = KeySetBuilder::new(bytes);
+        for half in halves {
+            merge(half, |entry| if is_chosen(entry) { set.push(entry) } else { Ok(()) })?;
+        }
+        set.finish()
+    };
+    tokio::task::spawn_blocking(merging).await.map_err(stopped)?
+}
+
+fn sources(counters: Vec<KeyCounter>) -> Result<Halves> {
+    let mut sources: Halves = [Vec::new(), Vec::new()];
+    counters.into_iter().try_for_each(|counter| counter.add_to(&mut sources))?;
+    Ok(sources)
+}
+
+/// Sorts entries and makes one of equal keys.
+fn compact(entries: &mut Vec<u128>) {
+    entries.sort_unstable();
+    entries.dedup_by(|next, kept| {
+        let same = same_key(*next, *kept);
+        if same {
+            *kept |= REPEATED | (*next & FLAGS);
+        }
+        same
+    });
+}
+
+/// Different keys, and those of one row.
+fn count_merged(sources: Vec<Entries>) -> Result<(u64, u64)> {
+    let (mut distinct, mut once) = (0, 0);
+    merge(sources, |entry| {
+        distinct += 1;
+        once += u64::from(entry & REPEATED == 0);
+        Ok(())
+    })?;
+    Ok((distinct, once))
+}
+
+fn stopped(_: tokio::task::JoinError) -> Error {
+    Error::bug("merging keys has stopped")
+}
+
+fn kernel(error: arrow::error::ArrowError) -> Error {
+    Error::bug("keys cannot be encoded").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use arrow::array::{Float64Array, Int64Array, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    async fn counted(parts: &[Vec<Option<i64>>], bytes: usize) -> KeyCounts {
+        let mut counters = Vec::new();
+        for part in parts {
+            let mut counter = KeyCounter::new(&[DataType::Int64], bytes).unwrap();
+            for chunk in part.chunks(97) {
+                counter.add(&[Arc::new(Int64Array::from(chunk.to_vec()))], None).unwrap();
+            }
+            counters.push(counter);
+        }
+        total(counters).await.unwrap()
+    }
+
+    fn expected(parts: &[Vec<Option<i64>>]) -> KeyCounts {
+        let mut seen: HashMap<i64, u64> = HashMap::new();
+        let all: Vec<Option<i64>> = parts.concat();
+        all.iter().flatten().for_each(|v| *seen.entry(*v).or_default() += 1);
+        KeyCounts {
+            rows: all.len() as u64,
+            keyed: all.iter().flatten().count() as u64,
+            nulls: vec![all.iter().filter(|v| v.is_none()).count() as u64],
+            distinct: seen.len() as u64,
+            once: seen.values().filter(|n| **n == 1).count() as u64,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_spills_counts_the_same() {
+        // 1,024 entries fit: 100,000 keys make some 100 runs, more than are merged at once.
+        let unique: Vec<Option<i64>> = (0..100_000).map(Some).collect();
+        let again: Vec<Option<i64>> = (99_000..140_000).map(|v| (v % 7 != 0).then_some(v)).collect();
+        let few: Vec<Option<i64>> = (0..50_000).map(|v| Some(-(v % 3) - 1)).collect();
+        let parts = [unique, again, few];
+        assert_eq!(counted(&parts, 0).await, expected(&parts));
+        assert_eq!(counted(&parts, 1 << 30).await, expected(&parts));
+    }
+
+    proptest! {
+        #[test]
+        fn counts_are_those_of_a_map(parts in prop::collection::vec(prop::collection::vec(prop::option::of(-50i64..50), 0..300), 0..4)) {
+            let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+            let found = runtime.block_on(counted(&parts, 0));
+            let mut wanted = expected(&parts);
+            wanted.nulls.truncate(found.nulls.len());
+            prop_assert_eq!(found, wanted);
+        }
+    }
+
+    #[tokio::test]
+    async fn several_columns_make_one_key_and_where_leaves_rows_out() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("a"), None, None, Some("b"), Some("b")]));
+        let zero = Float64Array::from(vec![Some(0.0), Some(-0.0), Some(1.0), None, None, Some(9.0)]);
+        let kept = BooleanArray::from(vec![true, true, true, true, true, false]);
+        let mut counter = KeyCounter::new(&[DataType::Utf8, DataType::Float64], 0).unwrap();
+        counter.add(&[texts, Arc::new(zero)], Some(&kept)).unwrap();
+        let counts = total(vec![counter]).await.unwrap();
+        // ("a", 0) twice, (NULL, 1) and ("b", NULL) once; the row of NULLs has no key.
+        assert_eq!(counts, KeyCounts { rows: 5, keyed: 4, nulls: vec![2, 2], distinct: 3, once: 2 });
+    }
+
+    #[tokio::test]
+    async fn slices_count_their_own_rows() {
+        let whole = Int64Array::from(vec![Some(1), Some(1), None, Some(2), Some(3)]);
+        let mut counter = KeyCounter::new(&[DataType::Int64], 0).unwrap();
+        counter.add(&[Arc::new(whole.slice(1, 3))], None).unwrap();
+        let counts = total(vec![counter]).await.unwrap();
+        assert_eq!(counts, KeyCounts { rows: 3, keyed: 2, nulls: vec![1], distinct: 2, once: 2 });
+    }
+}

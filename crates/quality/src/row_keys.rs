@@ -1,0 +1,303 @@
+//! Rules about rows and other rows, or rows of other datasets: which rows they are that break them.
+//!
+//! Whether a key is repeated, or stands in the other dataset, is known when all of them were seen. A pass collects the keys that
+//! break a rule; with these, each row can be judged on its own.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::TableReference;
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
+use datafusion::prelude::{DataFrame, SessionContext, ident};
+use futures::StreamExt as _;
+use lakegate_contract::{Class, Error, Result};
+
+use crate::ast::Leaf;
+use crate::finding::told;
+use crate::keys::{self, KeyCounter, KeyHasher, KeySet, Keyless};
+use crate::matching::{Pairs, keys_are_unique, other_columns};
+use crate::queries::unreadable;
+use crate::row::{Compiler, Filter};
+use crate::{custom_sql, pass};
+
+/// The rules about keys that have a truth for each row, and what is known of it, or why it is not.
+#[derive(Default)]
+pub(crate) struct RowKeys(Vec<(Leaf, Known)>);
+
+type Known = std::result::Result<Arc<KeyTruth>, String>;
+
+/// What decides whether a row satisfies a rule about keys.
+pub(crate) struct KeyTruth {
+    columns: Vec<String>,
+    types: Vec<DataType>,
+    keyless: Keyless,
+    /// Whether a row without a key satisfies the rule.
+    keyless_passes: bool,
+    /// The keys that break it.
+    broken: KeySet,
+}
+
+/// A rule about keys, compiled for one schema.
+pub(crate) struct KeyLeaf {
+    columns: Vec<usize>,
+    hasher: KeyHasher,
+    truth: Arc<KeyTruth>,
+    filter: Option<Filter>,
+}
+
+/// Whether a rule says of single rows what depends on their keys.
+pub(crate) fn is_key_leaf(leaf: &Leaf) -> bool {
+    match leaf.name() {
+        "Uniqueness" | "IsUnique" | "IsPrimaryKey" | "UniqueValueRatio" | "ReferentialIntegrity" | "DatasetMatch" => {
+            true
+        }
+        "CustomSql" => leaf.condition.is_none(),
+        _ => false,
+    }
+}
+
+impl RowKeys {
+    /// Looks for the keys that break these rules: one pass over table `primary`, and one over each dataset that a rule names.
+    ///
+    /// # Errors
+    /// When the data cannot be read. Of a rule that fails by itself, the reason is known.
+    pub(crate) async fn find(leaves: &[&Leaf], schema: &SchemaRef, context: &SessionContext) -> Result<Self> {
+        let (mut known, mut searches) = (Self::default(), Vec::new());
+        for leaf in leaves.iter().filter(|leaf| is_key_leaf(leaf)) {
+            match its_own(Search::of(leaf, schema, context).await)? {
+                Ok(search) => searches.extend(search),
+                Err(why) => known.0.push(((*leaf).clone(), Err(why))),
+            }
+        }
+        if searches.is_empty() {
+            return Ok(known);
+        }
+        let scanned = scanned(&searches, schema);
+        let frame = context.table("primary").await.map_err(unreadable)?;
+        let frame = frame.select(scanned.fields().iter().map(|f| ident(f.name()))).map_err(unreadable)?;
+        let bytes = pass::bytes_of_keys(context) / searches.len();
+        let countings = |bytes| searches.iter().map(|search| search.counting(&scanned, bytes)).collect();
+        let counted = count(frame, bytes, countings).await?;
+        for (search, counters) in searches.into_iter().zip(counted) {
+            let leaf = search.leaf.clone();
+            known.0.push((leaf, its_own(search.finish(counters, bytes).await)?.map(Arc::new)));
+        }
+        Ok(known)
+    }
+
+    /// Whether there is no such rule.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is known of a rule; `None` when it has no truth for single rows.
+    ///
+    /// # Errors
+    /// When it fails by itself.
+    pub(crate) fn of(&self, leaf: &Leaf) -> Result<Option<Arc<KeyTruth>>> {
+        match self.0.iter().find(|(known, _)| known == leaf) {
+            None => Ok(None),
+            Some((_, Ok(truth))) => Ok(Some(Arc::clone(truth))),
+            Some((_, Err(why))) => Err(Error::usage(why.clone())),
+        }
+    }
+}
+
+/// Sets apart what is wrong with a rule from what is wrong with the data.
+fn its_own<T>(result: Result<T>) -> Result<std::result::Result<T, String>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if error.class() == Class::Usage => Ok(Err(told(&error))),
+        Err(error) => Err(error),
+    }
+}
+
+impl KeyLeaf {
+    pub(crate) fn new(truth: Arc<KeyTruth>, leaf: &Leaf, compiler: &Compiler) -> Result<Self> {
+        let columns = truth.columns.iter().map(|column| compiler.column(column)).collect::<Result<_>>()?;
+        let hasher = KeyHasher::new(&truth.types, truth.keyless)?;
+        Ok(Self { columns, hasher, truth, filter: compiler.filter(leaf)? })
+    }
+
+    /// The rule's truth for each row, filtered out or not.
+    pub(crate) fn test(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let (broken, rows) = (&self.truth.broken, batch.num_rows());
+        if broken.is_empty() && (self.truth.keyless_passes || self.truth.keyless == Keyless::Never) {
+            return Ok(vec![true; rows].into());
+        }
+        let hashes = self.hasher.hashes(&columns_of(batch, &self.columns)?)?;
+        hashes.truths(rows, self.truth.keyless_passes, |hash| Ok(!broken.contains(hash)?))
+    }
+
+    /// The rows that `where` keeps; `None`: all.
+    pub(crate) fn kept(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+        self.filter.as_ref().map(|filter| filter.kept(batch)).transpose()
+    }
+}
+
+/// What is looked for.
+struct Search<'a> {
+    leaf: &'a Leaf,
+    columns: Vec<String>,
+    types: Vec<DataType>,
+    keyless: Keyless,
+    keyless_passes: bool,
+    /// The keys of the other dataset, in columns of the same types.
+    there: Option<DataFrame>,
+}
+
+impl<'a> Search<'a> {
+    /// `None` when the rule says nothing of single rows.
+    async fn of(leaf: &'a Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Option<Self>> {
+        // What cannot be compiled is told by the judgement over the dataset.
+        Compiler::new(SchemaRef::clone(schema)).filter(leaf)?;
+        let (columns, keyless, there) = match leaf.name() {
+            "ReferentialIntegrity" => {
+                let (alias, theirs) = leaf.reference()?;
+                let own = leaf.columns();
+                let there = context.table(TableReference::bare(alias)).await.map_err(unreadable)?;
+                let there = there.select(theirs.iter().map(|name| ident(name.as_str()))).map_err(unreadable)?;
+                (own.clone(), Keyless::AnyNull(own.len()), Some(there))
+            }
+            "DatasetMatch" => match matched(leaf, schema, context).await? {
+                Some(matched) => matched,
+                None => return Ok(None),
+            },
+            "CustomSql" => {
+                let frame = custom_sql::plan(context, leaf.column())?;
+                let names = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
+                (names, Keyless::Never, Some(frame))
+            }
+            "IsPrimaryKey" => (leaf.parameters.clone(), Keyless::AnyNull(leaf.parameters.len()), None),
+            _ => (leaf.parameters.clone(), Keyless::AllNull, None),
+        };
+        let types = common_types(&columns, schema, there.as_ref())?;
+        let keyless_passes = keyless == Keyless::AllNull;
+        Ok(Some(Self { leaf, columns, types, keyless, keyless_passes, there }))
+    }
+
+    fn counter(&self, bytes: usize) -> Result<KeyCounter> {
+        Ok(KeyCounter::of(KeyHasher::new(&self.types, self.keyless)?, self.types.len(), bytes))
+    }
+
+    fn counting(&self, scanned: &SchemaRef, bytes: usize) -> Result<Counting> {
+        let compiler = Compiler::new(SchemaRef::clone(scanned));
+        let columns = self.columns.iter().map(|column| compiler.column(column)).collect::<Result<_>>()?;
+        Ok(Counting { columns, filter: compiler.filter(self.leaf)?, counter: self.counter(bytes)? })
+    }
+
+    async fn finish(self, mut counters: Vec<KeyCounter>, bytes: usize) -> Result<KeyTruth> {
+        let broken = match &self.there {
+            None => keys::repeated(counters, bytes).await?,
+            Some(frame) => {
+                let columns: Vec<usize> = (0..self.types.len()).collect();
+                let there = |bytes| {
+                    let counter = self.counter(bytes)?.of_the_other();
+                    Ok(vec![Counting { columns: columns.clone(), filter: None, counter }])
+                };
+                counters.extend(count(frame.clone(), bytes, there).await?.into_iter().flatten());
+                keys::missing_there(counters, bytes).await?
+            }
+        };
+        let Self { columns, types, keyless, keyless_passes, .. } = self;
+        Ok(KeyTruth { columns, types, keyless, keyless_passes, broken })
+    }
+}
+
+type Matched = (Vec<String>, Keyless, Option<DataFrame>);
+
+/// The keys and values of a DatasetMatch; `None` when keys are not unique, of which no row is guiltier than another.
+async fn matched(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Option<Matched>> {
+    let keys = Pairs::parse(leaf.parameters.get(1).map_or("", String::as_str));
+    let compared = match leaf.parameters.get(2) {
+        Some(text) => Pairs::parse(text),
+        None => other_columns(&keys, schema),
+    };
+    if keys_are_unique(leaf, &keys, context).await?.is_err() {
+        return Ok(None);
+    }
+    let theirs = keys.theirs.iter().chain(&compared.theirs);
+    let there = context.table(TableReference::bare(leaf.column())).await.map_err(unreadable)?;
+    let there = there.select(theirs.map(|name| ident(name.as_str()))).map_err(unreadable)?;
+    let keyless = Keyless::AnyNull(keys.own.len());
+    Ok(Some((keys.own.into_iter().chain(compared.own).collect(), keyless, Some(there))))
+}
+
+/// The types in which columns and those of the other dataset are compared: the engine's own choice for `=`.
+fn common_types(columns: &[String], schema: &Schema, there: Option<&DataFrame>) -> Result<Vec<DataType>> {
+    let own = columns.iter().map(|name| match schema.field_with_name(name) {
+        Ok(field) => Ok(field.data_type().clone()),
+        Err(_) => Err(crate::row::unknown_column(name, schema)),
+    });
+    let own = own.collect::<Result<Vec<DataType>>>()?;
+    let Some(there) = there else { return Ok(own) };
+    let theirs = there.schema().fields().iter();
+    let common = |(own, theirs): (&DataType, &Arc<Field>)| {
+        comparison_coercion(own, theirs.data_type())
+            .ok_or_else(|| Error::usage("the columns of the two datasets cannot be compared"))
+    };
+    own.iter().zip(theirs).map(common).collect()
+}
+
+/// The columns that the searches need: those of the keys, and what their `where` could mean.
+fn scanned(searches: &[Search<'_>], schema: &Schema) -> SchemaRef {
+    let filters: Vec<String> =
+        searches.iter().filter_map(|search| search.leaf.filter.as_deref()).map(str::to_lowercase).collect();
+    let needed = |field: &&Arc<Field>| {
+        let name = field.name().to_lowercase();
+        searches.iter().any(|search| search.columns.contains(field.name()))
+            || filters.iter().any(|filter| filter.contains(&name))
+    };
+    Arc::new(Schema::new(schema.fields().iter().filter(needed).cloned().collect::<Vec<_>>()))
+}
+
+/// A counter, and what it counts of a batch.
+struct Counting {
+    columns: Vec<usize>,
+    filter: Option<Filter>,
+    counter: KeyCounter,
+}
+
+/// Counts keys in one pass, every partition in its own task: for each of what `countings` gives, the counters of all tasks. Those of
+/// one place hold about `bytes` together.
+async fn count(
+    frame: DataFrame,
+    bytes: usize,
+    countings: impl Fn(usize) -> Result<Vec<Counting>>,
+) -> Result<Vec<Vec<KeyCounter>>> {
+    let streams = frame.execute_stream_partitioned().await.map_err(unreadable)?;
+    let bytes = bytes / streams.len().max(1);
+    // Dropped with the judgement, when that is stopped.
+    let mut tasks = tokio::task::JoinSet::new();
+    for mut stream in streams {
+        let mut countings = countings(bytes)?;
+        tasks.spawn(async move {
+            while let Some(batch) = stream.next().await {
+                let batch = batch.map_err(unreadable)?;
+                countings.iter_mut().try_for_each(|counting| counting.add(&batch))?;
+            }
+            Ok::<_, Error>(countings)
+        });
+    }
+    let mut all: Vec<Vec<KeyCounter>> = Vec::new();
+    while let Some(part) = tasks.join_next().await {
+        let part = part.map_err(|_| Error::bug("collecting keys has stopped"))??;
+        all.resize_with(part.len(), Vec::new);
+        all.iter_mut().zip(part).for_each(|(counters, counting)| counters.push(counting.counter));
+    }
+    Ok(all)
+}
+
+impl Counting {
+    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let kept = self.filter.as_ref().map(|filter| filter.kept(batch)).transpose()?;
+        self.counter.add(&columns_of(batch, &self.columns)?, kept.as_ref())
+    }
+}
+
+fn columns_of(batch: &RecordBatch, columns: &[usize]) -> Result<Vec<ArrayRef>> {
+    let column = |index: &usize| batch.columns().get(*index).map(ArrayRef::clone);
+    let all: Option<Vec<ArrayRef>> = columns.iter().map(column).collect();
+    all.ok_or_else(|| Error::bug("a batch lacks a rule's column"))
+}
