@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lakegate_quality::exercise(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lakegate_quality::exercise::ruleset(bytes));

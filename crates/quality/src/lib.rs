@@ -23,6 +23,8 @@ mod custom_sql;
 mod dataset;
 mod distribution;
 mod dynamic;
+#[doc(hidden)]
+pub mod exercise;
 mod extremes;
 mod files;
 mod finding;
@@ -52,6 +54,7 @@ mod row_wise;
 mod rule_type;
 mod shape;
 mod spark;
+mod spark_number;
 mod spark_time;
 mod suggest;
 
@@ -68,33 +71,6 @@ pub use parser::parse;
 pub use row::{RowRules, RowVerdict};
 pub use row_outcome::{EVALUATION_RESULT, JudgedRows, RULES_FAIL, RULES_PASS, RULES_SKIP, RowOutcomes};
 pub use suggest::{Sensitive, SuggestOptions, Suggested, suggest};
-
-/// Reads any bytes as a ruleset, and takes what is one through everything that works on its text: the body of the fuzz target,
-/// and of properties that are tested without a fuzzer.
-///
-/// # Panics
-/// When a ruleset that parses is not printed, formatted or placed as it should be.
-#[doc(hidden)]
-#[expect(clippy::panic, reason = "a fuzzer's way to say that it has found something")]
-pub fn exercise(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(ruleset) = parse(text, "t") else { return };
-    let warnings = lint(&ruleset, None);
-    if warnings.iter().any(|warning| warning.line == 0 || warning.column == 0) {
-        panic!("a warning without a place");
-    }
-    for rule in ruleset.rules() {
-        match parse(&format!("Rules = [ {} ]", rule.text()), "t") {
-            Ok(again) if again.rules().first().is_some_and(|again| again.text() == rule.text()) => {}
-            Ok(_) => panic!("a rule is printed as another one"),
-            Err(error) => panic!("a rule is printed that is none: {error}"),
-        }
-    }
-    match format(text, "t").map(|formatted| (format(&formatted, "t"), formatted)) {
-        Ok((Ok(again), formatted)) if again == formatted => {}
-        _ => panic!("formatting is not done after one time"),
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -336,7 +336,11 @@ impl Compiler {
 
     /// The rule's `where`, compiled.
     pub(crate) fn filter(&self, leaf: &Leaf) -> Result<Option<Filter>> {
-        let Some(text) = &leaf.filter else { return Ok(None) };
+        leaf.filter.as_deref().map(|text| self.predicate(text)).transpose()
+    }
+
+    /// A predicate, compiled.
+    pub(crate) fn predicate(&self, text: &str) -> Result<Filter> {
         crate::custom_sql::refuse_monsters(text)?;
         let bad = |e: datafusion::error::DataFusionError| {
             Error::usage("the predicate of a `where` cannot be understood").caused_by(e.strip_backtrace_text())
@@ -351,7 +355,7 @@ impl Compiler {
         };
         let predicate = crate::spark::predicate(state, text, &schema).map_err(|e| e.within("where"))?;
         let compiled = state.create_physical_expr(predicate, &schema).map_err(bad)?;
-        Ok(Some(Filter(compiled)))
+        Ok(Filter(compiled))
     }
 }
 

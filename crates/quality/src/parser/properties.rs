@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::parse;
 use crate::ast::{Node, Ruleset};
-use crate::{exercise, format, lint};
+use crate::exercise::ruleset as exercise;
+use crate::{format, lint};
 
 /// Rules as text and as trees, analyzers as text.
 type Meaning = (Vec<String>, Vec<Node>, Vec<String>);

@@ -7,6 +7,7 @@
 
 mod class;
 mod escape;
+pub(crate) mod exercise;
 mod find;
 mod node;
 mod parse;

@@ -97,4 +97,61 @@ proptest! {
             let _ = compiled.is_match(&text);
         }
     }
+
+    #[test]
+    fn any_pieces_are_matched_or_refused(pattern in soup(), text in "[ab1\\n\\r\u{e9}\u{2028}\u{ac00} -]{0,8}", replacement in "[$\\\\a{}n0-2]{0,5}") {
+        crate::exercise::regular_expression(format!("{pattern}\0{text}\0{replacement}").as_bytes());
+    }
+}
+
+/// Pieces of the language, in any order.
+fn soup() -> impl Strategy<Value = String> {
+    const PIECES: [&str; 45] = [
+        "a",
+        "b",
+        "1",
+        "(",
+        "(?:",
+        "(?=",
+        "(?!",
+        "(?<=",
+        "(?<!",
+        "(?>",
+        "(?<n>",
+        "(?i)",
+        "(?m)",
+        "(?x:",
+        "(?U)",
+        ")",
+        "|",
+        "*",
+        "+",
+        "?",
+        "{2}",
+        "{0,3}",
+        "*+",
+        "^",
+        "$",
+        ".",
+        r"\b",
+        r"\B",
+        r"\A",
+        r"\z",
+        r"\Z",
+        r"\G",
+        r"\R",
+        r"\d",
+        r"\W",
+        r"\s",
+        r"\1",
+        r"\k<n>",
+        r"\p{L}",
+        r"\P{IsHangul}",
+        "[a-c]",
+        "[^a&&b]",
+        r"\Q.\E",
+        r"\x{e9}",
+        r"\n",
+    ];
+    prop::collection::vec(prop::sample::select(&PIECES[..]), 0..12).prop_map(|pieces| pieces.concat())
 }

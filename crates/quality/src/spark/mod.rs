@@ -8,6 +8,7 @@
 mod build;
 mod cast;
 mod dialect;
+pub(crate) mod exercise;
 mod functions;
 mod moment;
 mod names;

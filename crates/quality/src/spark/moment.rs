@@ -1,17 +1,6 @@
-//! Dates and timestamps as Spark spells and reads them, in UTC.
+//! Dates and timestamps by a format, as Spark spells and reads them, in UTC.
 
-use chrono::{DateTime, Datelike as _, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike as _};
-
-const MICROS: i64 = 1_000_000;
-
-/// Days since 1970-01-01 of a date.
-pub(super) fn days_of(date: NaiveDate) -> Option<i32> {
-    i32::try_from(date.signed_duration_since(NaiveDate::default()).num_days()).ok()
-}
-
-pub(super) fn date_of(days: i32) -> Option<NaiveDate> {
-    NaiveDate::default().checked_add_signed(Duration::try_days(days.into())?)
-}
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, Timelike as _};
 
 /// The date and time of microseconds since 1970-01-01.
 pub(super) fn time_of(micros: i64) -> Option<NaiveDateTime> {
@@ -20,85 +9,6 @@ pub(super) fn time_of(micros: i64) -> Option<NaiveDateTime> {
 
 pub(super) fn micros_of(time: NaiveDateTime) -> i64 {
     time.and_utc().timestamp_micros()
-}
-
-/// `2026-03-01`.
-pub(super) fn spelled_day(days: i32) -> String {
-    date_of(days).map(|date| format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())).unwrap_or_default()
-}
-
-/// `2026-03-01 12:30:00.5`: no more digits of a fraction than there are.
-pub(super) fn spelled(micros: i64) -> String {
-    let Some(time) = time_of(micros) else { return String::new() };
-    let whole = time.format("%Y-%m-%d %H:%M:%S").to_string();
-    match micros.rem_euclid(MICROS) {
-        0 => whole,
-        fraction => format!("{whole}.{}", format!("{fraction:06}").trim_end_matches('0')),
-    }
-}
-
-/// A date: year, then month and day or nothing; what follows `T` or a space behind a day does not matter.
-pub(super) fn day(text: &str) -> Option<i32> {
-    let (date, rest) = text.split_once(['T', ' ']).map_or((text, false), |(date, _)| (date, true));
-    let mut parts = date.splitn(3, '-');
-    let year = digits(parts.next()?, 4, 7)?;
-    let (month, day) = (parts.next(), parts.next());
-    if rest && day.is_none() {
-        return None;
-    }
-    let month = month.map_or(Some(1), |text| digits(text, 1, 2))?;
-    let day = day.map_or(Some(1), |text| digits(text, 1, 2))?;
-    days_of(NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?)
-}
-
-fn digits(text: &str, least: usize, most: usize) -> Option<u32> {
-    let fits = (least..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    fits.then(|| text.parse().ok()).flatten()
-}
-
-/// A timestamp: a date, perhaps a time, perhaps a zone.
-pub(super) fn moment(text: &str) -> Option<i64> {
-    let Some((date, time)) = text.split_once(['T', ' ']) else {
-        return date_of(day(text)?).map(|date| micros_of(date.into()));
-    };
-    let date = date_of(day(date)?)?;
-    if date_has_no_day(text) {
-        return None;
-    }
-    let (time, offset) = zoned(time)?;
-    let time = if time.is_empty() { NaiveTime::MIN } else { time_of_day(time)? };
-    Some(micros_of(date.and_time(time)) - offset * MICROS)
-}
-
-fn date_has_no_day(text: &str) -> bool {
-    text.split(['T', ' ']).next().is_none_or(|date| date.split('-').count() < 3)
-}
-
-/// Cuts a zone off: its offset in seconds.
-fn zoned(time: &str) -> Option<(&str, i64)> {
-    if let Some(plain) = time.strip_suffix('Z').or_else(|| time.strip_suffix("UTC")) {
-        return Some((plain.trim_end(), 0));
-    }
-    let Some(at) = time.rfind(['+', '-']) else { return Some((time, 0)) };
-    let (plain, zone) = time.split_at_checked(at)?;
-    let (hours, minutes) = zone.get(1..)?.split_once(':').unwrap_or((zone.get(1..)?, "0"));
-    let seconds = i64::from(digits(hours, 1, 2)?) * 3600 + i64::from(digits(minutes, 1, 2)?) * 60;
-    (seconds <= 18 * 3600).then_some((plain.trim_end(), if zone.starts_with('-') { -seconds } else { seconds }))
-}
-
-fn time_of_day(text: &str) -> Option<NaiveTime> {
-    let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut parts = clock.split(':');
-    let mut next = |needed: bool| match parts.next() {
-        Some(part) => digits(part, 1, 2),
-        None => (!needed).then_some(0),
-    };
-    let (hour, minute, second) = (next(true)?, next(true)?, next(false)?);
-    if parts.next().is_some() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let micros: u32 = format!("{:0<6.6}", fraction).parse().ok()?;
-    NaiveTime::from_hms_micro_opt(hour, minute, second, micros)
 }
 
 /// A piece of a pattern such as `yyyy-MM-dd HH:mm:ss`.

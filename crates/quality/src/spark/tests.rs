@@ -11,7 +11,8 @@ use datafusion::common::DFSchema;
 use datafusion::prelude::SessionContext;
 use serde_json::{Map, Value, json};
 
-use super::{cast, moment, plan, predicate, prepared};
+use super::{cast, plan, predicate, prepared};
+use crate::{spark_number, spark_time};
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -32,12 +33,14 @@ fn recorded() -> (RecordBatch, Vec<Case>) {
             }
             "d" => Arc::new(values.iter().map(number).collect::<Float64Array>()),
             "m" => {
-                let decimals =
-                    values.iter().map(|v| cast::decimal(v.get("d")?.as_str()?, 2)).collect::<Decimal128Array>();
+                let decimals = values
+                    .iter()
+                    .map(|v| spark_number::decimal(v.get("d")?.as_str()?, 10, 2))
+                    .collect::<Decimal128Array>();
                 Arc::new(decimals.with_precision_and_scale(10, 2).unwrap())
             }
-            "day" => Arc::new(texts().map(|v| moment::day(v?)).collect::<Date32Array>()),
-            "ts" => Arc::new(texts().map(|v| moment::moment(v?)).collect::<TimestampMicrosecondArray>()),
+            "day" => Arc::new(texts().map(|v| spark_time::date(v?)).collect::<Date32Array>()),
+            "ts" => Arc::new(texts().map(|v| spark_time::timestamp(v?)).collect::<TimestampMicrosecondArray>()),
             "b" => Arc::new(values.iter().map(Value::as_bool).collect::<BooleanArray>()),
             _ => Arc::new(texts().collect::<StringArray>()),
         };
@@ -235,4 +238,107 @@ proptest::proptest! {
         let schema = DFSchema::try_from(batch.schema()).unwrap();
         let _ = predicate(&prepared(&SessionContext::new()).unwrap(), &text, &schema);
     }
+
+    #[test]
+    fn any_words_are_planned_and_judged_or_refused(text in soup()) {
+        crate::exercise::spark_sql(text.as_bytes());
+        crate::exercise::spark_sql(format!("select {text} from primary").as_bytes());
+    }
+
+    #[test]
+    fn any_text_is_cast_or_null(text in "[-+0-9.eExpTZ:/ \\n]{0,30}|\\PC{0,20}", format in "[yMdHhmsSaE' :T./-]{0,12}") {
+        crate::exercise::casts(text.as_bytes());
+        crate::exercise::casts(format!("{format}\0{text}").as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_are_cast_or_null(bytes in proptest::array::uniform8(proptest::num::u8::ANY)) {
+        crate::exercise::casts(&bytes);
+    }
+}
+
+/// Words, symbols and values of Spark SQL, in any order.
+fn soup() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::strategy::Strategy as _;
+    const WORDS: [&str; 78] = [
+        "i",
+        "l",
+        "f",
+        "d",
+        "m",
+        "s",
+        "n",
+        "day",
+        "ts",
+        "b",
+        "tags",
+        "`OrderId`",
+        "primary",
+        "users",
+        "i > 0",
+        "s = 'a'",
+        "n is not null",
+        "and",
+        "or",
+        "not",
+        "(",
+        ")",
+        ",",
+        "+",
+        "-",
+        "*",
+        "/",
+        "div",
+        "%",
+        "=",
+        "<=>",
+        "<",
+        "||",
+        "in",
+        "between",
+        "like",
+        "rlike",
+        "is",
+        "null",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+        "cast(",
+        "as",
+        "int)",
+        "date)",
+        "timestamp)",
+        "decimal(38,10))",
+        "interval",
+        "'1'",
+        "'a.*'",
+        "'2026-01-31'",
+        "0",
+        "1",
+        "2147483647",
+        "9223372036854775807",
+        "1e308",
+        "0.1",
+        "true",
+        "length(",
+        "substring(",
+        "round(",
+        "coalesce(",
+        "date_add(",
+        "split(",
+        "regexp_extract(",
+        "abs(",
+        "concat(",
+        "if(",
+        "to_date(",
+        "element_at(",
+        "add_months(",
+        "count(",
+        "from",
+        "where",
+        "group by",
+    ];
+    proptest::collection::vec(proptest::sample::select(&WORDS[..]), 0..14).prop_map(|words| words.join(" "))
 }
