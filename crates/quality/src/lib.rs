@@ -42,6 +42,7 @@ mod outcome;
 mod parser;
 mod pass;
 mod pattern;
+mod plan_error;
 mod print;
 mod profile;
 mod queries;
@@ -53,6 +54,7 @@ mod shape;
 mod spark;
 mod spark_time;
 mod suggest;
+mod untyped;
 
 pub use ast::{Analyzer, Rule, Ruleset};
 pub use check::{check, check_with_references};
@@ -67,6 +69,7 @@ pub use parser::parse;
 pub use row::{RowRules, RowVerdict};
 pub use row_outcome::{EVALUATION_RESULT, JudgedRows, RULES_FAIL, RULES_PASS, RULES_SKIP, RowOutcomes};
 pub use suggest::{Sensitive, SuggestOptions, Suggested, suggest};
+pub use untyped::untyped;
 
 /// Reads any bytes as a ruleset, and takes what is one through everything that works on its text: the body of the fuzz target,
 /// and of properties that are tested without a fuzzer.
