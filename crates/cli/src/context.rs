@@ -112,7 +112,7 @@ pub async fn job_context(project: &Project, services: &Services, name: &str) -> 
     let file = job_file(project, name)?;
     let contract = project.contract(&file.definition.table)?;
     let (ruleset, problems) = ruleset(project, file)?;
-    if let Some(problem) = problems.into_iter().next() {
+    if let Some(problem) = Error::first_of(problems) {
         return Err(problem);
     }
     let keys = project.keys(&key_names(&contract), &services.secrets).await?;

@@ -30,7 +30,18 @@ pub fn render(error: &Error) -> String {
     out
 }
 
-/// The same for `--json`.
+/// All that was found, in order, a text each.
+pub fn render_all(error: &Error) -> String {
+    std::iter::once(error).chain(error.others()).map(render).collect::<Vec<_>>().join("\n")
+}
+
+/// The one object that `--json` prints when a command fails: `error` is the first of `errors`.
+pub fn report(error: &Error) -> Value {
+    let all: Vec<Value> = std::iter::once(error).chain(error.others()).map(to_json).collect();
+    json!({ "error": to_json(error), "errors": all })
+}
+
+/// One error for `--json`.
 pub fn to_json(error: &Error) -> Value {
     json!({
         "class": error.class(),
@@ -64,5 +75,14 @@ mod tests {
           retry: can help
         ");
         assert_eq!(to_json(&error)["exit_code"], 5);
+    }
+
+    #[test]
+    fn what_was_found_together_is_told_together() {
+        let error = Error::first_of(["one", "two"].map(Error::usage)).unwrap();
+        assert_eq!(render_all(&error), "error: one\nerror: two");
+        let json = report(&error);
+        assert_eq!((&json["error"]["found"], &json["errors"][1]["found"]), (&json!("one"), &json!("two")));
+        assert!(Error::first_of([]).is_none());
     }
 }

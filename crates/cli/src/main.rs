@@ -45,9 +45,9 @@ fn main() -> ExitCode {
         // `lakegate … | head` closes the pipe: that is no failure of ours.
         Err(error) if error.found().contains("broken pipe") => ExitCode::SUCCESS,
         Err(error) => {
-            output::warn(&errors::render(&error));
+            output::warn(&errors::render_all(&error));
             if as_json {
-                let _ = output::print_json(&serde_json::json!({ "error": errors::to_json(&error) }));
+                let _ = output::print_json(&errors::report(&error));
             }
             ExitCode::from(error.class().exit_code())
         }
@@ -60,7 +60,7 @@ fn refused_arguments(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args_os().any(|a| a == "--json") {
         let text = error.to_string();
         let found = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let _ = output::print_json(&serde_json::json!({ "error": errors::to_json(&Error::usage(found)) }));
+        let _ = output::print_json(&errors::report(&Error::usage(found)));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

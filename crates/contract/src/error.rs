@@ -80,6 +80,7 @@ struct Inner {
     help: Option<String>,
     lasting: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    others: Vec<Error>,
 }
 
 impl Error {
@@ -93,6 +94,7 @@ impl Error {
             help: None,
             lasting: false,
             source: None,
+            others: Vec::new(),
         }))
     }
 
@@ -168,6 +170,20 @@ impl Error {
     pub fn lasting(mut self) -> Self {
         self.0.lasting = true;
         self
+    }
+
+    /// One error of several that were found together: the first one is told and carries the others. `None` when there is none.
+    #[must_use]
+    pub fn first_of(errors: impl IntoIterator<Item = Error>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let mut first = errors.next()?;
+        first.0.others.extend(errors);
+        Some(first)
+    }
+
+    /// What else was found beside it, in order.
+    pub fn others(&self) -> &[Error] {
+        &self.0.others
     }
 
     /// Whether running the same thing again, unchanged, can succeed.

@@ -30,6 +30,7 @@ mod error;
 mod name;
 mod partition;
 mod treatment;
+mod type_name;
 
 pub use contract::{Column, Contract, OnNewColumn};
 pub use data_type::{DataType, StructField};
@@ -40,3 +41,4 @@ pub use partition::{
     HIVE_NULL_PARTITION, MAX_PARTITION_SEGMENT, PartitionCodes, PartitionField, PartitionTransform, PartitionValue,
 };
 pub use treatment::{AsOf, Band, Detector, Treatment, Truncation};
+pub use type_name::type_name;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Error, Result, type_name};
 
 use crate::ast::{GATE_LABEL, Leaf, Ruleset, WARN};
 use crate::castable::Castable;
@@ -21,6 +21,7 @@ use crate::measuring;
 use crate::pattern::Pattern;
 use crate::row::{Compiler, PlannerText as _, is_row_leaf, unknown_column};
 use crate::rule_type::RuleType;
+use crate::untyped::{holds_numbers, is_untyped};
 
 /// Every problem of a ruleset with a dataset of this schema, in the order of the rules. `references` are the schemas of the
 /// other datasets by alias; `None` leaves them unchecked.
@@ -140,22 +141,23 @@ fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
         })
     };
     let threshold = leaf.threshold.as_ref().and_then(dynamic);
-    let data_type = schema.field_with_name(leaf.column()).ok().map(|f| f.data_type());
-    let mismatch = |found: &str, data_type: &DataType| {
-        Some(Error::usage(format!("column `{}` is of type {data_type}, and the rule compares {found}", leaf.column())))
-    };
-    let own = match (&leaf.condition, data_type) {
+    let field = schema.field_with_name(leaf.column()).ok();
+    let mismatch = |compared: &str, field: &Field| Some(wrong_type(field, compared));
+    let own = match (&leaf.condition, field) {
         (Some(Condition::Matches(pattern, _)), _) => Pattern::full(pattern).err(),
         (Some(Condition::Number(number)), _) if is_row_leaf(leaf) && refuse_dynamic(number).is_err() => {
             refuse_dynamic(number).err()
         }
         (Some(Condition::Number(number)), _) if dynamic(number).is_some() => dynamic(number),
-        (Some(Condition::Number(_)), Some(t)) if leaf.name() == "ColumnValues" && t.is_nested() => {
-            mismatch("numbers", t)
+        (_, Some(f)) if measures_numbers(leaf) && !holds_numbers(f) => mismatch("numbers", f),
+        (_, Some(f)) if is_untyped(f) => None,
+        (Some(Condition::Number(_)), Some(f)) if leaf.name() == "ColumnValues" && f.data_type().is_nested() => {
+            mismatch("numbers", f)
         }
-        (Some(Condition::Date(_) | Condition::Duration(_)), Some(t)) if !is_dated(t) => mismatch("dates", t),
-        (_, Some(t)) if measures_numbers(leaf) && !t.is_numeric() => mismatch("numbers", t),
-        (_, Some(t)) if leaf.name() == "ColumnLength" && !is_text(t) => mismatch("lengths of texts", t),
+        (Some(Condition::Date(_) | Condition::Duration(_)), Some(f)) if !is_dated(f.data_type()) => {
+            mismatch("dates", f)
+        }
+        (_, Some(f)) if leaf.name() == "ColumnLength" && !is_text(f.data_type()) => mismatch("lengths of texts", f),
         _ => None,
     };
     own.or(threshold)
@@ -227,6 +229,15 @@ fn word_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
 }
 
 fn number_problem(column: &str, schema: &Schema) -> Option<Error> {
-    let found = schema.field_with_name(column).ok().map(|field| field.data_type()).filter(|t| !t.is_numeric())?;
-    Some(Error::usage(format!("column `{column}` is of type {found}, and the rule compares numbers")))
+    let field = schema.field_with_name(column).ok().filter(|field| !holds_numbers(field))?;
+    Some(wrong_type(field, "numbers"))
+}
+
+fn wrong_type(field: &Field, compared: &str) -> Error {
+    let (name, found) = (field.name(), type_name(field.data_type()));
+    let error = Error::usage(format!("column `{name}` is of type {found}, and the rule compares {compared}"));
+    if is_text(field.data_type()) && compared == "numbers" {
+        return error.help(format!("`ColumnDataType \"{name}\" = \"Double\"` tells the rows whose text is no number"));
+    }
+    error
 }

@@ -76,11 +76,65 @@ pub(crate) enum Condition {
     /// `true`: does not match.
     Matches(String, bool),
     Date(Comparison<DateOperand>),
-    /// Durations, in minutes.
-    Duration(Comparison<i64>),
-    /// Sizes, in bytes.
-    Size(Comparison<i64>),
+    /// Durations, whose value is one of minutes.
+    Duration(Comparison<Amount>),
+    /// Sizes, whose value is one of bytes.
+    Size(Comparison<Amount>),
 }
+
+/// So many of a unit, as it was written: `24 hours` is the same as `1 days`, and stays what it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Amount {
+    pub(crate) count: i64,
+    pub(crate) unit: Unit,
+}
+
+/// A unit, and how many minutes or bytes it has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unit {
+    pub(crate) name: &'static str,
+    factor: i64,
+}
+
+impl Unit {
+    pub(crate) const DURATIONS: [Unit; 3] = [
+        Unit { name: "days", factor: 24 * 60 },
+        Unit { name: "hours", factor: 60 },
+        Unit { name: "minutes", factor: 1 },
+    ];
+    pub(crate) const SIZES: [Unit; 5] = [
+        Unit { name: "B", factor: 1 },
+        Unit { name: "KB", factor: 1 << 10 },
+        Unit { name: "MB", factor: 1 << 20 },
+        Unit { name: "GB", factor: 1 << 30 },
+        Unit { name: "TB", factor: 1 << 40 },
+    ];
+    /// That of a size without a unit.
+    pub(crate) const BYTES: Unit = Unit { name: "", factor: 1 };
+}
+
+impl Amount {
+    /// No time at all, before or after now.
+    pub(crate) const NONE: Amount = Amount { count: 0, unit: Unit::BYTES };
+
+    /// `None` when its value has more than 64 bits.
+    pub(crate) fn new(count: i64, unit: Unit) -> Option<Self> {
+        count.checked_mul(unit.factor).map(|_| Self { count, unit })
+    }
+
+    /// Minutes or bytes.
+    pub(crate) fn value(self) -> i64 {
+        self.count.saturating_mul(self.unit.factor)
+    }
+}
+
+impl PartialEq for Amount {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl Eq for Amount {}
 
 /// A condition over numbers, perhaps with NULL among its operands.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,8 +173,8 @@ pub(crate) enum DateOperand {
     Date(NaiveDate),
     /// A time of today.
     Time(NaiveTime),
-    /// Minutes before (negative) or after now.
-    Now(i64),
+    /// So long before (negative) or after now.
+    Now(Amount),
     Null,
 }
 
@@ -131,7 +185,7 @@ impl DateOperand {
         match self {
             DateOperand::Null => None,
             DateOperand::Date(date) => Some(date.and_time(NaiveTime::MIN).and_utc()),
-            DateOperand::Now(minutes) => now.checked_add_signed(chrono::Duration::try_minutes(minutes)?),
+            DateOperand::Now(offset) => now.checked_add_signed(chrono::Duration::try_minutes(offset.value())?),
             DateOperand::Time(time) => {
                 let today = now.with_timezone(&zone).date_naive();
                 zone.from_local_datetime(&today.and_time(time)).earliest().map(|t| t.with_timezone(&Utc))

@@ -44,6 +44,7 @@ mod outcome;
 mod parser;
 mod pass;
 mod pattern;
+mod plan_error;
 mod print;
 mod profile;
 mod queries;
@@ -57,6 +58,7 @@ mod spark;
 mod spark_number;
 mod spark_time;
 mod suggest;
+mod untyped;
 
 pub use ast::{Analyzer, Rule, Ruleset};
 pub use check::{check, check_with_references};
@@ -71,6 +73,7 @@ pub use parser::parse;
 pub use row::{RowRules, RowVerdict};
 pub use row_outcome::{EVALUATION_RESULT, JudgedRows, RULES_FAIL, RULES_PASS, RULES_SKIP, RowOutcomes};
 pub use suggest::{Sensitive, SuggestOptions, Suggested, suggest};
+pub use untyped::untyped;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! Rules that compare the dataset with another one: RowCountMatch, SchemaMatch, AggregateMatch, DatasetMatch.
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
+use arrow::datatypes::{Field, Float64Type, Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::prelude::SessionContext;
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Error, Result, type_name};
 
 use crate::ast::Leaf;
 use crate::finding::{Finding, finding, number};
@@ -25,9 +25,10 @@ pub(crate) async fn schema_match(leaf: &Leaf, schema: &SchemaRef, context: &Sess
     let alias = leaf.column();
     let other = context.table(TableReference::bare(alias)).await.map_err(unreadable)?.schema().as_arrow().clone();
     let differs = |field: &Field| match other.field_with_name(field.name()) {
-        Ok(theirs) if same_type(field.data_type(), theirs.data_type()) => None,
         Ok(theirs) => {
-            Some(format!("`{}` is {} there and {} here", field.name(), theirs.data_type(), field.data_type()))
+            // How values are encoded is not seen by Spark: types of one name are the same.
+            let (own, theirs) = (type_name(field.data_type()), type_name(theirs.data_type()));
+            (own != theirs).then(|| format!("`{}` is {theirs} there and {own} here", field.name()))
         }
         Err(_) => Some(format!("`{}` is not there", field.name())),
     };
@@ -43,31 +44,6 @@ pub(crate) async fn schema_match(leaf: &Leaf, schema: &SchemaRef, context: &Sess
         message.push_str(&differences.join(", "));
     }
     Ok(found)
-}
-
-/// How texts and times are encoded is not seen by Spark.
-fn same_type(own: &DataType, theirs: &DataType) -> bool {
-    use DataType::{
-        Binary, BinaryView, Dictionary, LargeBinary, LargeList, LargeUtf8, List, Map, Struct, Timestamp, Utf8, Utf8View,
-    };
-    match (own, theirs) {
-        (Dictionary(_, own), theirs) => same_type(own, theirs),
-        (own, Dictionary(_, theirs)) => same_type(own, theirs),
-        (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View) => true,
-        (Binary | LargeBinary | BinaryView, Binary | LargeBinary | BinaryView) => true,
-        (Timestamp(_, own), Timestamp(_, theirs)) => own.is_some() == theirs.is_some(),
-        (List(own) | LargeList(own), List(theirs) | LargeList(theirs)) => {
-            same_type(own.data_type(), theirs.data_type())
-        }
-        (Map(own, _), Map(theirs, _)) => same_type(own.data_type(), theirs.data_type()),
-        (Struct(own), Struct(theirs)) => {
-            let same = |(a, b): (&std::sync::Arc<Field>, &std::sync::Arc<Field>)| {
-                a.name() == b.name() && same_type(a.data_type(), b.data_type())
-            };
-            own.len() == theirs.len() && own.iter().zip(theirs.iter()).all(same)
-        }
-        (own, theirs) => own == theirs,
-    }
 }
 
 /// `sum(column)` or `avg(alias.column)`.
@@ -105,6 +81,8 @@ impl Aggregate {
         // A sum of whole numbers would wrap around as one of them; one of decimals gets more digits before it becomes a double.
         let summed = match field.map(Field::data_type) {
             Ok(data_type) if data_type.is_integer() => format!("CAST({column} AS decimal(20, 0))"),
+            // Of a column without a type, which holds NULL alone.
+            Ok(data_type) if !data_type.is_numeric() => format!("CAST({column} AS double)"),
             _ => column.clone(),
         };
         // The engine's average of decimals has four digits more than they have.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch};
 use arrow::compute::{and, cast, filter, is_not_null};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, Schema};
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Error, Result, type_name};
 
 use crate::ast::Leaf;
 use crate::compare::lengths;
@@ -185,7 +185,7 @@ impl Gauge {
             }
             Gauge::Sum(index, where_) => {
                 let kept = kept(where_.as_ref(), batch)?;
-                sum(reading, &kept_values(batch, *index, kept.as_ref())?)?;
+                sum(reading, &numbers(batch, *index, kept.as_ref())?)?;
             }
             Gauge::Moments(index, where_) => {
                 let kept = kept(where_.as_ref(), batch)?;
@@ -197,7 +197,7 @@ impl Gauge {
             }
             Gauge::Extremes(index, where_) => {
                 let kept = kept(where_.as_ref(), batch)?;
-                reading.extremes.add(&kept_values(batch, *index, kept.as_ref())?)?;
+                reading.extremes.add(&numbers(batch, *index, kept.as_ref())?)?;
             }
             Gauge::Pair(left, right, where_) => {
                 let kept = kept(where_.as_ref(), batch)?;
@@ -264,7 +264,8 @@ fn sum(reading: &mut Reading, values: &ArrayRef) -> Result<()> {
             reading.floating += doubles.as_primitive::<Float64Type>().iter().flatten().sum::<f64>();
         }
         other => {
-            return Err(Error::usage(format!("a column of type {other} has no sum")).expected("a column of numbers"));
+            let found = type_name(other);
+            return Err(Error::usage(format!("a column of type {found} has no sum")).expected("a column of numbers"));
         }
     }
     Ok(())
@@ -273,7 +274,7 @@ fn sum(reading: &mut Reading, values: &ArrayRef) -> Result<()> {
 impl Tested {
     fn numbers(self, batch: &RecordBatch, kept: Option<&BooleanArray>) -> Result<ArrayRef> {
         match self {
-            Tested::Values(index) => kept_values(batch, index, kept),
+            Tested::Values(index) => numbers(batch, index, kept),
             Tested::Lengths(index) => Ok(Arc::new(lengths(&kept_values(batch, index, kept)?)?)),
         }
     }
@@ -286,6 +287,12 @@ fn kept_values(batch: &RecordBatch, index: usize, kept: Option<&BooleanArray>) -
         Some(kept) => filter(values, kept).map_err(kernel),
         None => Ok(ArrayRef::clone(values)),
     }
+}
+
+/// The same of a column that has numbers, or no type: then they are NULL.
+fn numbers(batch: &RecordBatch, index: usize, kept: Option<&BooleanArray>) -> Result<ArrayRef> {
+    let values = kept_values(batch, index, kept)?;
+    if values.data_type().is_numeric() { Ok(values) } else { cast(&values, &DataType::Float64).map_err(kernel) }
 }
 
 /// The same as doubles.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ast::{Leaf, Node};
-use crate::condition::{Comparison, Condition, DateOperand, NumberCondition, NumberOperand, TextOperand};
+use crate::condition::{Amount, Comparison, Condition, DateOperand, NumberCondition, NumberOperand, TextOperand, Unit};
 use crate::parser::looks_dated;
 
 pub(crate) fn node(node: &Node) -> String {
@@ -65,8 +65,7 @@ pub(crate) fn condition_text(condition: &Condition) -> String {
         Condition::Text(text) => comparison_in_list(text),
         Condition::Matches(pattern, negated) => format!("{}matches \"{pattern}\"", if *negated { "not " } else { "" }),
         Condition::Date(date) => comparison(date, date_text),
-        Condition::Duration(minutes) => comparison(minutes, |m| duration(*m)),
-        Condition::Size(bytes) => comparison(bytes, |b| size(*b)),
+        Condition::Duration(amounts) | Condition::Size(amounts) => comparison(amounts, |a| amount(a.count, a.unit)),
     }
 }
 
@@ -109,25 +108,14 @@ fn date_text(operand: &DateOperand) -> String {
         DateOperand::Null => "NULL".to_owned(),
         DateOperand::Date(date) => format!("\"{}\"", date.format("%Y-%m-%d")),
         DateOperand::Time(time) => format!("\"{}\"", time.format("%H:%M")),
-        DateOperand::Now(0) => "now()".to_owned(),
-        DateOperand::Now(minutes) => {
-            format!("(now() {} {})", if *minutes < 0 { '-' } else { '+' }, duration(minutes.saturating_abs()))
+        DateOperand::Now(Amount { count: 0, .. }) => "now()".to_owned(),
+        DateOperand::Now(Amount { count, unit }) => {
+            format!("(now() {} {})", if *count < 0 { '-' } else { '+' }, amount(count.saturating_abs(), *unit))
         }
     }
 }
 
-/// In the largest unit that is whole; a day is 24 hours, as people write it.
-fn duration(minutes: i64) -> String {
-    match minutes {
-        m if m % (24 * 60) == 0 && m > 24 * 60 => format!("{} days", m / (24 * 60)),
-        m if m % 60 == 0 && m != 0 => format!("{} hours", m / 60),
-        m => format!("{m} minutes"),
-    }
-}
-
-/// In the largest unit that is whole: Glue's amounts have 32 bits.
-fn size(bytes: i64) -> String {
-    let power = if bytes == 0 { 0 } else { (bytes.trailing_zeros() / 10).min(4) };
-    let unit = ["B", "KB", "MB", "GB", "TB"].get(power as usize).copied().unwrap_or("B");
-    format!("{} {unit}", bytes >> (10 * power))
+/// As it was written: in the unit that people chose, of which Glue shows the rule as well.
+fn amount(count: i64, unit: Unit) -> String {
+    format!("{count} {}", unit.name).trim_end().to_owned()
 }

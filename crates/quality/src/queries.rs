@@ -237,7 +237,7 @@ pub(crate) fn unreadable(error: DataFusionError) -> Error {
     }
     match error.find_root() {
         DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::SQL(..) => {
-            Error::usage("the rule cannot be planned").caused_by(error.strip_backtrace())
+            crate::plan_error::told(&error, &[])
         }
         DataFusionError::ResourcesExhausted(_) => {
             Error::unavailable("judging the rules takes more memory than is allowed")

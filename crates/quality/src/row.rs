@@ -10,7 +10,7 @@ use datafusion::common::DFSchema;
 use datafusion::execution::SessionState;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Error, Result, type_name};
 
 use crate::age::Age;
 use crate::ast::{Leaf, Node, Rule, Ruleset};
@@ -18,7 +18,9 @@ use crate::castable::Castable;
 use crate::compare::Test;
 use crate::condition::{Comparison, Condition, Number, NumberCondition, NumberOperand, Operator};
 use crate::measure::Tested;
+use crate::plan_error;
 use crate::row_keys::{KeyLeaf, RowKeys};
+use crate::untyped::holds_numbers;
 
 /// The rules of a ruleset that judge single rows, compiled for one schema.
 ///
@@ -287,7 +289,7 @@ impl Compiler {
     /// What of the column a row rule compares as a number, if it does.
     pub(crate) fn tested(&self, leaf: &Leaf) -> Result<Option<Tested>> {
         let column = self.column(leaf.column())?;
-        let numbers = self.schema.field(column).data_type().is_numeric();
+        let numbers = holds_numbers(self.schema.field(column));
         Ok(match (leaf.name(), &leaf.condition) {
             ("ColumnLength", _) => Some(Tested::Lengths(column)),
             ("ColumnValues", Some(Condition::Number(_)) | None) if numbers => Some(Tested::Values(column)),
@@ -310,9 +312,10 @@ impl Compiler {
     /// A column that can be summed.
     pub(crate) fn numeric_column(&self, name: &str) -> Result<usize> {
         let index = self.column(name)?;
-        let data_type = self.schema.field(index).data_type();
-        if !data_type.is_numeric() {
-            return Err(Error::usage(format!("column `{name}` is of type {data_type}")).expected("a column of numbers"));
+        let field = self.schema.field(index);
+        if !holds_numbers(field) {
+            let found = type_name(field.data_type());
+            return Err(Error::usage(format!("column `{name}` is of type {found}")).expected("a column of numbers"));
         }
         Ok(index)
     }
@@ -328,7 +331,9 @@ impl Compiler {
             ("ColumnDataType", Some(condition)) => {
                 Castable::new(condition, leaf.tags.get("format").map(String::as_str)).map(Test::Castable)
             }
-            ("DataFreshness", Some(Condition::Duration(minutes))) => Ok(Test::Age(Age::new(minutes, self.now))),
+            ("DataFreshness", Some(Condition::Duration(durations))) => {
+                Ok(Test::Age(Age::new(&durations.map(|duration| duration.value()), self.now)))
+            }
             (_, Some(condition)) => Test::new(condition, zone(leaf)?, self.now),
             _ => Err(missing()),
         }
@@ -342,9 +347,7 @@ impl Compiler {
     /// A predicate, compiled.
     pub(crate) fn predicate(&self, text: &str) -> Result<Filter> {
         crate::custom_sql::refuse_monsters(text)?;
-        let bad = |e: datafusion::error::DataFusionError| {
-            Error::usage("the predicate of a `where` cannot be understood").caused_by(e.strip_backtrace_text())
-        };
+        let bad = |e: datafusion::error::DataFusionError| plan_error::told(&e, &[]).within("where");
         let schema = DFSchema::try_from(SchemaRef::clone(&self.schema)).map_err(bad)?;
         let state = match self.spark.get() {
             Some(state) => state,

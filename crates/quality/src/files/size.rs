@@ -6,7 +6,7 @@ use super::tags::Tags;
 use super::{FileFacts, each_file, satisfies};
 use crate::ast::Leaf;
 use crate::compare::number_holds;
-use crate::condition::Condition;
+use crate::condition::{Amount, Condition};
 use crate::finding::Finding;
 use crate::measure::as_double;
 
@@ -19,7 +19,8 @@ pub(super) fn judge(leaf: &Leaf, tags: &Tags, files: &[FileFacts]) -> Result<Fin
     match &leaf.condition {
         Some(Condition::Size(comparison)) => Ok(each_file(leaf, tags, files, more, |file| {
             let bytes = i128::from(file.bytes);
-            satisfies(comparison, |o| Some(bytes.cmp(&i128::from(*o))), |o| bytes == i128::from(*o))
+            let than = |amount: &Amount| i128::from(amount.value());
+            satisfies(comparison, |o| Some(bytes.cmp(&than(o))), |o| bytes == than(o))
         })),
         Some(Condition::Number(condition)) => {
             Ok(each_file(leaf, tags, files, more, |file| number_holds(condition, as_double(file.bytes))))

@@ -82,12 +82,14 @@ pub(super) fn plain(condition: &Condition) -> Option<Comparison<f64>> {
     #[expect(clippy::cast_precision_loss, reason = "only the order matters")]
     match condition {
         Condition::Number(number) => numbers(number),
-        Condition::Duration(amounts) | Condition::Size(amounts) => map(amounts, |amount| Some(*amount as f64)),
+        Condition::Duration(amounts) | Condition::Size(amounts) => map(amounts, |amount| Some(amount.value() as f64)),
         Condition::Date(dates) => map(dates, |date| match date {
             DateOperand::Date(date) => Some(f64::from(chrono::Datelike::num_days_from_ce(date))),
             _ => None,
         })
-        .or_else(|| map(dates, |date| if let DateOperand::Now(minutes) = date { Some(*minutes as f64) } else { None })),
+        .or_else(|| {
+            map(dates, |date| if let DateOperand::Now(offset) = date { Some(offset.value() as f64) } else { None })
+        }),
         Condition::Text(_) | Condition::Matches(..) => None,
     }
 }

@@ -163,8 +163,11 @@ fn repeats(condition: &Condition) -> bool {
             TextOperand::Text(text) => format!("\"{text}"),
             other => format!("{other:?}"),
         }),
-        Condition::Date(dates) => twice(dates, |date| format!("{date:?}")),
-        Condition::Duration(amounts) | Condition::Size(amounts) => twice(amounts, ToString::to_string),
+        Condition::Date(dates) => twice(dates, |date| match date {
+            DateOperand::Now(offset) => offset.value().to_string(),
+            other => format!("{other:?}"),
+        }),
+        Condition::Duration(amounts) | Condition::Size(amounts) => twice(amounts, |amount| amount.value().to_string()),
         Condition::Matches(..) => false,
     }
 }

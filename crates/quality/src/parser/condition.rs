@@ -6,7 +6,7 @@ use super::literal::{dated, unescape};
 use super::rule::AFTER_PARAMETERS;
 use super::{Constant, Cursor, Part};
 use crate::condition::{
-    Comparison, Condition, DateOperand, Number, NumberCondition, NumberOperand, Operator, TextOperand,
+    Amount, Comparison, Condition, DateOperand, Number, NumberCondition, NumberOperand, Operator, TextOperand, Unit,
 };
 use crate::lexer::{Kind, content};
 use crate::rule_type::Takes;
@@ -17,12 +17,15 @@ enum Operand {
     Number(NumberOperand),
     Text(String),
     Date(DateOperand),
-    Duration(i64),
-    Size(i64),
+    Duration(Amount),
+    Size(Amount),
     Null,
     Empty,
     WhitespacesOnly,
 }
+
+const DURATIONS: &str = "`days`, `hours` or `minutes`";
+const SIZES: &str = "`B`, `KB`, `MB`, `GB` or `TB`";
 
 const OPERATORS: [Operator; 6] = [
     Operator::GreaterOrEqual,
@@ -140,7 +143,7 @@ impl Cursor<'_> {
             }
             Kind::Now => {
                 self.next();
-                Ok(Operand::Date(DateOperand::Now(0)))
+                Ok(Operand::Date(DateOperand::Now(Amount::NONE)))
             }
             Kind::Word if matches!(token.text, "NULL" | "null") => self.word(Operand::Null),
             Kind::Word if matches!(token.text, "EMPTY" | "empty") => self.word(Operand::Empty),
@@ -168,35 +171,22 @@ impl Cursor<'_> {
         } else {
             return Err(self.unexpected("`+` or `-` and a duration, such as `(now() - 3 days)`"));
         };
-        let minutes = self.amount(Cursor::duration_unit, "`days`, `hours` or `minutes`")?;
+        let offset = self.amount(&Unit::DURATIONS, DURATIONS)?;
         self.require(")")?;
-        Ok(Operand::Date(DateOperand::Now(minutes * sign)))
+        Ok(Operand::Date(DateOperand::Now(Amount { count: offset.count * sign, ..offset })))
     }
 
-    /// A whole number of units.
-    fn amount(&mut self, unit: impl FnOnce(&mut Self) -> Option<i64>, units: &str) -> Result<i64> {
+    /// A whole number of units, of which `names` names all.
+    fn amount(&mut self, units: &[Unit], names: &str) -> Result<Amount> {
         let token = self.peek();
-        let amount: i64 = match token.text.parse() {
-            Ok(amount) if token.kind == Kind::Number => amount,
+        let count: i64 = match token.text.parse() {
+            Ok(count) if token.kind == Kind::Number => count,
             _ => return Err(self.unexpected("a whole number")),
         };
         self.next();
-        let Some(unit) = unit(self) else { return Err(self.unexpected(units)) };
-        amount.checked_mul(unit).ok_or_else(|| self.error_at(token.start, "the amount is too large"))
-    }
-
-    /// The unit's minutes.
-    fn duration_unit(&mut self) -> Option<i64> {
-        let units = [("days", 24 * 60), ("hours", 60), ("minutes", 1)];
-        let (_, minutes) = units.into_iter().find(|(name, _)| self.is(name))?;
+        let Some(unit) = units.iter().find(|unit| self.is(unit.name)) else { return Err(self.unexpected(names)) };
         self.next();
-        Some(minutes)
-    }
-
-    fn size_unit(&mut self) -> Option<i64> {
-        let power = ["B", "KB", "MB", "GB", "TB"].iter().position(|unit| self.is(unit))?;
-        self.next();
-        Some(1i64 << (10 * power))
+        Amount::new(count, *unit).ok_or_else(|| self.error_at(token.start, "the amount is too large"))
     }
 
     /// A number with a unit, or a numeric expression.
@@ -205,12 +195,8 @@ impl Cursor<'_> {
         let ends = AFTER_PARAMETERS.contains(&unit.text) || matches!(unit.text, "and" | "AND" | "or" | "OR");
         let with_unit = self.peek().kind == Kind::Number && unit.kind == Kind::Word && !ends;
         match takes {
-            Takes::Duration if with_unit => {
-                self.amount(Cursor::duration_unit, "`days`, `hours` or `minutes`").map(Operand::Duration)
-            }
-            Takes::Size if with_unit => {
-                self.amount(Cursor::size_unit, "`B`, `KB`, `MB`, `GB` or `TB`").map(Operand::Size)
-            }
+            Takes::Duration if with_unit => self.amount(&Unit::DURATIONS, DURATIONS).map(Operand::Duration),
+            Takes::Size if with_unit => self.amount(&Unit::SIZES, SIZES).map(Operand::Size),
             _ => self.number().map(Operand::Number),
         }
     }
@@ -235,13 +221,13 @@ impl Cursor<'_> {
             return convert(comparison, as_date).map(Condition::Date).ok_or_else(mixed);
         }
         if has(|o| matches!(o, Operand::Duration(_))) {
-            let minutes = |o| if let Operand::Duration(minutes) = o { Some(minutes) } else { None };
-            return convert(comparison, minutes).map(Condition::Duration).ok_or_else(mixed);
+            let durations = |o| if let Operand::Duration(duration) = o { Some(duration) } else { None };
+            return convert(comparison, durations).map(Condition::Duration).ok_or_else(mixed);
         }
         if has(|o| matches!(o, Operand::Size(_))) {
-            let bytes = |o| if let Operand::Size(bytes) = o { Some(bytes) } else { None };
+            let sizes = |o| if let Operand::Size(size) = o { Some(size) } else { None };
             let mixed = || mixed().help("give each size a unit, such as `1024 B`");
-            return convert(comparison, bytes).map(Condition::Size).ok_or_else(mixed);
+            return convert(comparison, sizes).map(Condition::Size).ok_or_else(mixed);
         }
         let comparison = convert(comparison, as_number).ok_or_else(mixed)?;
         Ok(Condition::Number(NumberCondition { comparison }))
@@ -301,9 +287,11 @@ fn as_number(operand: Operand) -> Option<NumberOperand> {
     }
 }
 
-fn as_bytes(operand: NumberOperand) -> Option<i64> {
+fn as_bytes(operand: NumberOperand) -> Option<Amount> {
     match operand {
-        NumberOperand::Number(Number { text, .. }) => text.parse().ok().filter(|bytes| *bytes >= 0),
+        NumberOperand::Number(Number { text, .. }) => {
+            text.parse().ok().filter(|bytes| *bytes >= 0).and_then(|bytes| Amount::new(bytes, Unit::BYTES))
+        }
         NumberOperand::Null | NumberOperand::Dynamic(_) => None,
     }
 }

@@ -13,6 +13,7 @@ use arrow::datatypes::{
 };
 use datafusion::common::{Result, ScalarValue, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::ScalarUDF;
+use lakegate_contract::type_name;
 
 use super::udf::{argument, typed};
 use crate::spark_number;
@@ -29,10 +30,10 @@ pub(super) fn udf() -> Arc<ScalarUDF> {
     typed(
         NAME,
         |fields, scalars| match (fields, scalars) {
-            ([from, _], [_, Some(ScalarValue::Utf8(Some(to)))]) => {
-                let to = named(to).ok_or_else(|| plan_datafusion_err!("there is no type `{to}` to cast to"))?;
+            ([from, _], [_, Some(ScalarValue::Utf8(Some(word)))]) => {
+                let to = named(word).ok_or_else(|| plan_datafusion_err!("there is no type `{word}` to cast to"))?;
                 if impossible(from.data_type(), &to) {
-                    return plan_err!("a value of type {} cannot be cast to {to}", from.data_type());
+                    return plan_err!("a value of type {} cannot be cast to {word}", type_name(from.data_type()));
                 }
                 Ok(to)
             }

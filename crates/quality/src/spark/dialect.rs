@@ -136,7 +136,20 @@ fn not_sql(error: ParserError) -> Error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
         ParserError::RecursionLimitExceeded => format!("it is nested more than {MAX_DEPTH} deep"),
     };
-    Error::usage(format!("the SQL cannot be read: {message}")).expected("Spark SQL")
+    let (message, place) = match message.split_once(" at Line: ") {
+        Some((message, place)) => (message, Some(place.replace("Column:", "column"))),
+        None => (message.as_str(), None),
+    };
+    let message = message.replace("found: EOF", "found: the end of the SQL");
+    let (found, expected) = match message.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: ")) {
+        Some((expected, found)) => (format!("the SQL cannot be read: found {found}"), expected.to_owned()),
+        None => (format!("the SQL cannot be read: {message}"), "Spark SQL".to_owned()),
+    };
+    let error = Error::usage(found).expected(expected);
+    match place {
+        Some(place) => error.at(format!("line {place} of the SQL")),
+        None => error,
+    }
 }
 
 /// The names of a schema's columns.

@@ -22,18 +22,22 @@ mod udf;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode as _;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{FunctionRegistry as _, SessionState};
-use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, ExprSchemable as _};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, visit_relations};
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Error, Result, type_name};
+
+use crate::plan_error;
 
 /// The context with Spark's functions and operators over the same tables and memory: made once for many predicates.
 ///
@@ -91,7 +95,8 @@ async fn planned(context: &SessionContext, sql: &str) -> Result<DataFrame> {
     rewrite::rewrite(&mut query)?;
     let state = spark_state(context).map_err(not_planned)?;
     let statement = Statement::Statement(Box::new(ast::Statement::Query(query)));
-    let plan = state.statement_to_plan(statement).await.map_err(not_planned)?;
+    let planned = state.statement_to_plan(statement).await;
+    let plan = planned.map_err(|error| plan_error::told(&error, &registered(context)))?;
     SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
@@ -111,11 +116,13 @@ pub(crate) fn predicate(state: &SessionState, sql: &str, schema: &DFSchema) -> R
 
 fn planned_predicate(state: &SessionState, sql: &str, schema: &DFSchema) -> Result<Expr> {
     let mut parsed = dialect::expression(sql)?;
+    refuse_queries(&parsed)?;
     let columns = BTreeMap::from([("primary".to_owned(), dialect::columns(schema))]);
     names::Names::new(columns).resolve_expression(&mut parsed);
     rewrite::rewrite(&mut parsed)?;
     let named = ast::ExprWithAlias { expr: parsed, alias: None };
     let planned = state.create_logical_expr_from_sql_expr(named, schema).map_err(not_planned)?;
+    refuse_aggregates(&planned)?;
     // Functions that stand for others are replaced by these: what is not part of a query is not optimised on its way.
     let context = SimplifyContext::builder()
         .with_schema(Arc::new(schema.clone()))
@@ -124,7 +131,40 @@ fn planned_predicate(state: &SessionState, sql: &str, schema: &DFSchema) -> Resu
         .build();
     let simplifier = ExprSimplifier::new(context);
     let coerced = simplifier.coerce(planned, schema).map_err(not_planned)?;
+    refuse_other_than_truth(&coerced, schema)?;
     simplifier.simplify(coerced).map_err(not_planned)
+}
+
+/// A predicate sees one row at a time.
+fn refuse_queries(predicate: &ast::Expr) -> Result<()> {
+    let found = ast::visit_expressions(predicate, |part| match part {
+        ast::Expr::Subquery(_) | ast::Expr::Exists { .. } | ast::Expr::InSubquery { .. } => {
+            std::ops::ControlFlow::Break(())
+        }
+        _ => std::ops::ControlFlow::Continue(()),
+    });
+    if found.is_break() {
+        return Err(Error::usage("the predicate holds a query, and a `where` sees one row at a time")
+            .help("compare with a query in `CustomSql`"));
+    }
+    Ok(())
+}
+
+fn refuse_aggregates(predicate: &Expr) -> Result<()> {
+    let found = predicate.exists(|part| Ok(matches!(part, Expr::AggregateFunction(_) | Expr::WindowFunction(_))));
+    if found.map_err(not_planned)? {
+        return Err(Error::usage("the predicate aggregates rows, and a `where` sees one row at a time")
+            .help("aggregate in `CustomSql`"));
+    }
+    Ok(())
+}
+
+fn refuse_other_than_truth(predicate: &Expr, schema: &DFSchema) -> Result<()> {
+    match predicate.get_type(schema).map_err(not_planned)? {
+        DataType::Boolean | DataType::Null => Ok(()),
+        other => Err(Error::usage(format!("the predicate is of type {}", type_name(&other)))
+            .expected("what is true or false, such as `amount > 0`")),
+    }
 }
 
 /// The tables that a statement names; none when it does not parse, which planning will tell.
@@ -147,29 +187,27 @@ fn named_tables(sql: &str) -> Vec<String> {
 
 /// The columns of the tables of a context.
 async fn tables_of(context: &SessionContext, query: &ast::Query) -> BTreeMap<String, Vec<String>> {
-    let mut registered = Vec::new();
-    for catalog in context.catalog_names() {
-        for schema in context
-            .catalog(&catalog)
-            .map(|catalog| (catalog.schema_names(), catalog))
-            .into_iter()
-            .flat_map(|(names, catalog)| names.into_iter().filter_map(move |name| catalog.schema(&name)))
-        {
-            registered.extend(schema.table_names());
-        }
-    }
     let mut wanted = Vec::new();
     let _: std::ops::ControlFlow<()> = visit_relations(query, |name| {
         wanted.extend(name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.to_lowercase()));
         std::ops::ControlFlow::Continue(())
     });
     let mut tables = BTreeMap::new();
-    for name in registered.into_iter().filter(|name| wanted.contains(&name.to_lowercase())) {
+    for name in registered(context).into_iter().filter(|name| wanted.contains(&name.to_lowercase())) {
         if let Ok(provider) = context.table_provider(datafusion::common::TableReference::bare(name.as_str())).await {
             tables.insert(name, provider.schema().fields().iter().map(|field| field.name().clone()).collect());
         }
     }
     tables
+}
+
+/// The names of all tables of a context.
+fn registered(context: &SessionContext) -> Vec<String> {
+    let catalogs = context.catalog_names().into_iter().filter_map(|name| context.catalog(&name));
+    let schemas = catalogs.flat_map(|catalog| {
+        catalog.schema_names().into_iter().filter_map(|name| catalog.schema(&name)).collect::<Vec<_>>()
+    });
+    schemas.flat_map(|schema| schema.table_names()).collect()
 }
 
 /// What a function of ours has refused, of an error that went through the engine.
@@ -182,14 +220,8 @@ pub(crate) fn own_error(error: &DataFusionError) -> Option<Error> {
     }
 }
 
-/// A planner's message names columns, functions and literals of the rule, never data.
 fn not_planned(error: DataFusionError) -> Error {
-    let text = error.strip_backtrace();
-    let told = text
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.starts_with("This issue") && !line.starts_with("Candidate"));
-    Error::usage(format!("the SQL cannot be planned: {}", told.collect::<Vec<_>>().join(" ")))
+    plan_error::told(&error, &[])
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable as _, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
+use lakegate_contract::{Error, type_name};
 
 use super::{cast, dialect, numbers};
 
@@ -36,6 +38,7 @@ impl ExprPlanner for Operators {
             }
             Op::Multiply => arithmetic(&mut raw, &left, &right)?,
             Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::Spaceship => {
+                refuse_time_beside_number(&left, &right)?;
                 if let Some(common) = compared_as(&left, &right) {
                     raw.left = to(raw.left, &left, common)?;
                 } else if let Some(common) = compared_as(&right, &left) {
@@ -55,6 +58,18 @@ impl ExprPlanner for Operators {
         }
         Ok(PlannerResult::Original(raw))
     }
+}
+
+/// The engine would take the number for days since 1970; Spark compares no time with a number.
+fn refuse_time_beside_number(left: &DataType, right: &DataType) -> Result<()> {
+    let is_time = |t: &DataType| matches!(t, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
+    let found = if is_time(left) && right.is_numeric() { (left, right) } else { (right, left) };
+    if is_time(found.0) && found.1.is_numeric() {
+        let refused = Error::usage(format!("a {} is compared with a number", type_name(found.0)))
+            .expected("another date or time, such as `'2026-03-01'`, or what is made of it, such as `year(x)`");
+        return Err(DataFusionError::External(refused.into()));
+    }
+    Ok(())
 }
 
 const MEMBER: &str = "spark member of a list";

@@ -106,7 +106,9 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
         references.insert(name.clone(), datasets.register(name, place).await?.schema);
     }
     references.insert("primary".to_owned(), SchemaRef::clone(&primary.schema));
-    refuse_problems(&check_with_references(&ruleset, "primary", &references).await)?;
+    if let Some(problem) = Error::first_of(check_with_references(&ruleset, "primary", &references).await) {
+        return Err(problem);
+    }
     phases.now(format!("judging {} rules", ruleset.rules().len()));
     let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole, &options)?;
     let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
@@ -207,23 +209,4 @@ pub fn load_rules(path: &Path) -> Result<Ruleset> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::usage(format!("the ruleset cannot be read: {}", e.kind())).at(&name))?;
     parse(&text, &name)
-}
-
-/// Prints all problems but the last, which becomes the error.
-fn refuse_problems(problems: &[Error]) -> Result<()> {
-    let Some((last, others)) = problems.split_last() else { return Ok(()) };
-    for problem in others {
-        output::warn(&crate::errors::render(problem));
-    }
-    let mut error = Error::new(last.class(), last.found());
-    if let Some(place) = last.place() {
-        error = error.at(place);
-    }
-    if let Some(expected) = last.expectation() {
-        error = error.expected(expected);
-    }
-    if let Some(advice) = last.advice() {
-        error = error.help(advice);
-    }
-    Err(error)
 }
