@@ -29,6 +29,7 @@ mod statistics;
 mod system;
 mod table;
 mod tail;
+pub mod testing;
 mod vacuum;
 mod writer;
 

@@ -1,15 +1,12 @@
 //! Staging, publishing and reading together, also on a store that fails.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use async_trait::async_trait;
-use bytes::Bytes;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use lakegate_contract::{Class, Contract, Result};
 use lakegate_redaction::{CleanBatch, KeyRing, Origin, RawBatch, Redactor};
@@ -19,6 +16,7 @@ use object_store::{
     PutOptions, PutPayload, PutResult,
 };
 
+use crate::testing::FaultStore;
 use crate::{Lake, Published, RunId, RunInfo, Staged, WriteMode, WriterOptions};
 
 fn contract() -> Arc<Contract> {
@@ -307,7 +305,7 @@ impl ObjectStore for LateStore {
         let commit = at.as_ref().ends_with("_delta_log/00000000000000000002.json");
         if commit && self.sent.fetch_add(1, Ordering::SeqCst) == 0 {
             *self.waiting.lock().unwrap() = Some((at.clone(), payload, options, self.delay));
-            return Err(fault());
+            return Err(crate::testing::fault());
         }
         self.inner.put_opts(at, payload, options).await
     }
@@ -366,9 +364,7 @@ async fn a_commit_that_may_still_arrive_is_said_to_be_unknown() {
     // Every request that could tell fails as soon as the commit was sent.
     let mut unknown = 0;
     for n in 1..200 {
-        let faulty = lake.as_bucket().with_store(|inner| {
-            Arc::new(FaultStore { inner, countdown: n.into(), after: false, fired: 0.into(), forever: true })
-        });
+        let faulty = lake.as_bucket().with_store(|inner| Arc::new(FaultStore::new(inner, n, false).and_ever_after()));
         match load(&faulty, WriteMode::Replace, 2, &[(2, Some("a"))]).await {
             Ok(_) => break,
             Err(error) if error.class() == Class::CommitUnknown => unknown += 1,
@@ -481,89 +477,6 @@ async fn columns_may_come_and_may_not_change_their_type() {
     assert_eq!(crate::table::schema_change(&delta, &other, WriteMode::Replace).unwrap_err().class(), Class::Usage);
 }
 
-/// Fails the operation with a given number, before or after it took effect.
-#[derive(Debug)]
-struct FaultStore {
-    inner: Arc<dyn ObjectStore>,
-    countdown: AtomicU64,
-    after: bool,
-    fired: AtomicU64,
-    /// Whether all operations after it fail too.
-    forever: bool,
-}
-
-impl std::fmt::Display for FaultStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("store with a fault")
-    }
-}
-
-fn fault() -> object_store::Error {
-    object_store::Error::Generic { store: "fault", source: "injected".into() }
-}
-
-impl FaultStore {
-    fn hit(&self) -> bool {
-        let left = self.countdown.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        let hit = left == Ok(1) || (self.forever && left.is_err());
-        self.fired.fetch_add(u64::from(hit), Ordering::SeqCst);
-        hit
-    }
-
-    async fn run<T>(&self, work: impl Future<Output = object_store::Result<T>> + Send) -> object_store::Result<T> {
-        match (self.hit(), self.after) {
-            (false, _) => work.await,
-            (true, false) => Err(fault()),
-            (true, true) => work.await.and(Err(fault())),
-        }
-    }
-}
-
-#[async_trait]
-impl ObjectStore for FaultStore {
-    async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
-        self.run(self.inner.put_opts(at, payload, options)).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        options: PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        self.run(self.inner.put_multipart_opts(at, options)).await
-    }
-
-    async fn get_opts(&self, at: &Path, options: GetOptions) -> object_store::Result<GetResult> {
-        self.run(self.inner.get_opts(at, options)).await
-    }
-
-    async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
-        self.run(self.inner.get_ranges(at, ranges)).await
-    }
-
-    fn delete_stream(
-        &self,
-        at: BoxStream<'static, object_store::Result<Path>>,
-    ) -> BoxStream<'static, object_store::Result<Path>> {
-        self.inner.delete_stream(at)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        if self.hit() {
-            return futures::stream::once(async { Err(fault()) }).boxed();
-        }
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
-        self.run(self.inner.list_with_delimiter(prefix)).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
-        self.run(self.inner.copy_opts(from, to, options)).await
-    }
-}
-
 /// Publishes over a store whose Nth operation fails, for N = 1, 2, … until none does. Whatever happens, the table is as
 /// before or as after, and the next run ends right.
 async fn survive_every_fault(mode: WriteMode, after: bool) {
@@ -577,7 +490,7 @@ async fn survive_every_fault(mode: WriteMode, after: bool) {
         };
         let faults = std::sync::OnceLock::new();
         let faulty = lake.with_store(|inner| {
-            let store = Arc::new(FaultStore { inner, countdown: n.into(), after, fired: 0.into(), forever: false });
+            let store = Arc::new(FaultStore::new(inner, n, after));
             let _ = faults.set(Arc::clone(&store));
             store
         });
@@ -602,7 +515,7 @@ async fn survive_every_fault(mode: WriteMode, after: bool) {
             load(&lake, mode, 2, &[(2, Some("a"))]).await.unwrap();
         }
         assert_eq!(rows(&lake).await, expected, "fault {n}: after the next run");
-        if faults.get().unwrap().fired.load(Ordering::SeqCst) == 0 {
+        if !faults.get().unwrap().has_fired() {
             assert!(n > 5, "too few operations were seen to fail");
             return;
         }

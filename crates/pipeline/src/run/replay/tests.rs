@@ -1,24 +1,14 @@
 //! Quarantines that are judged again, also on a store that fails.
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::AsArray as _;
-use async_trait::async_trait;
-use bytes::Bytes;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use lakegate_contract::{Class, Contract};
+use lakegate_lake::testing::FaultStore;
 use lakegate_lake::{Fate, Lake, RunId};
 use lakegate_quality::parse;
 use lakegate_redaction::{KeyRing, OriginUnit, Secret};
-use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult,
-};
 
 use super::super::run_job;
 use super::super::tests::{CONTRACT, Fixture, batch, fixture, good, lenient};
@@ -327,92 +317,6 @@ async fn without_the_logs_entries_nothing_is_published_twice() {
     assert_eq!(fixture.published_rows().await, rows);
 }
 
-/// Fails the operation with a given number, before or after it took effect.
-#[derive(Debug)]
-struct FaultStore {
-    inner: Arc<dyn ObjectStore>,
-    countdown: AtomicU64,
-    after: bool,
-    fired: AtomicU64,
-    /// Whether all operations after it fail too, as those of a process that was killed.
-    forever: bool,
-}
-
-impl std::fmt::Display for FaultStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("store with a fault")
-    }
-}
-
-fn fault() -> object_store::Error {
-    object_store::Error::Generic { store: "fault", source: "injected".into() }
-}
-
-impl FaultStore {
-    fn hit(&self) -> bool {
-        let left = self.countdown.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        let hit = left == Ok(1) || (self.forever && left.is_err());
-        self.fired.fetch_add(u64::from(hit), Ordering::SeqCst);
-        hit
-    }
-
-    async fn run<T>(&self, work: impl Future<Output = object_store::Result<T>> + Send) -> object_store::Result<T> {
-        match (self.hit(), self.after) {
-            (false, _) => work.await,
-            (true, false) => Err(fault()),
-            (true, true) => work.await.and(Err(fault())),
-        }
-    }
-}
-
-#[async_trait]
-impl ObjectStore for FaultStore {
-    async fn put_opts(&self, at: &Path, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
-        self.run(self.inner.put_opts(at, payload, options)).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        options: PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        self.run(self.inner.put_multipart_opts(at, options)).await
-    }
-
-    async fn get_opts(&self, at: &Path, options: GetOptions) -> object_store::Result<GetResult> {
-        self.run(self.inner.get_opts(at, options)).await
-    }
-
-    async fn get_ranges(&self, at: &Path, ranges: &[Range<u64>]) -> object_store::Result<Vec<Bytes>> {
-        self.run(self.inner.get_ranges(at, ranges)).await
-    }
-
-    fn delete_stream(
-        &self,
-        at: BoxStream<'static, object_store::Result<Path>>,
-    ) -> BoxStream<'static, object_store::Result<Path>> {
-        if self.hit() {
-            return futures::stream::once(async { Err(fault()) }).boxed();
-        }
-        self.inner.delete_stream(at)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        if self.hit() {
-            return futures::stream::once(async { Err(fault()) }).boxed();
-        }
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
-        self.run(self.inner.list_with_delimiter(prefix)).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
-        self.run(self.inner.copy_opts(from, to, options)).await
-    }
-}
-
 /// Replays over a store whose Nth operation fails, for N = 1, 2, … until none does. Whatever happens, a row is published or waits,
 /// never both and never neither, and the next replay ends right.
 async fn survive_every_fault(after: bool, forever: bool) {
@@ -422,7 +326,8 @@ async fn survive_every_fault(after: bool, forever: bool) {
         let whole = fixture.context.lake.clone();
         let faults = OnceLock::new();
         fixture.context.lake = whole.with_store(|inner| {
-            let store = Arc::new(FaultStore { inner, countdown: n.into(), after, fired: 0.into(), forever });
+            let store = FaultStore::new(inner, n, after);
+            let store = Arc::new(if forever { store.and_ever_after() } else { store });
             let _ = faults.set(Arc::clone(&store));
             store
         });
@@ -443,7 +348,7 @@ async fn survive_every_fault(after: bool, forever: bool) {
         assert!(next.report.error.is_none(), "fault {n}: {next:?}");
         assert_eq!(fixture.values(IDS).await, ["1", "2", "3"], "fault {n}: after the next replay");
         assert_eq!(fixture.run(mixed()).await.record.outcome, Outcome::Unchanged, "fault {n}: the bookmark was lost");
-        if faults.get().unwrap().fired.load(Ordering::SeqCst) == 0 {
+        if !faults.get().unwrap().has_fired() {
             assert!(n > 20, "too few operations were seen to fail");
             return;
         }
