@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
+use datafusion::common::TableReference;
+use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
 use crate::{DatasetRules, History, Options, RuleOutcome, RuleResult, Scope, parse};
@@ -79,7 +81,8 @@ async fn judged(data: &RecordBatch, references: &[(&str, RecordBatch)], rule: &s
     let context = SessionContext::new();
     context.register_batch("primary", data.clone()).unwrap();
     for (alias, batch) in references {
-        context.register_batch(*alias, batch.clone()).unwrap();
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch.clone()]]).unwrap();
+        context.register_table(TableReference::bare(*alias), Arc::new(table)).unwrap();
     }
     let rules = DatasetRules::compile(&ruleset, data.schema(), Scope::Whole, &Options::default()).unwrap();
     rules.evaluate(&context, &History::new()).await.unwrap().outcomes.swap_remove(0)

@@ -18,7 +18,7 @@ fn keys() -> RecordBatch {
 }
 
 fn references() -> Vec<(&'static str, RecordBatch)> {
-    vec![("keys", keys()), ("none", keys().slice(0, 0)), ("same", six()), ("both", twice())]
+    vec![("keys", keys()), ("db.keys", keys()), ("none", keys().slice(0, 0)), ("same", six()), ("both", twice())]
 }
 
 #[tokio::test]
@@ -30,8 +30,11 @@ async fn referential_integrity() {
         // (2, a) and (6, two spaces); (2, bb) is not there, and (NULL, NULL) matches nothing.
         ("ReferentialIntegrity \"n,s\" \"keys.{k,t}\" > 0.3", PASS, metric(2.0 / 6.0)),
         ("ReferentialIntegrity \"x\" \"keys.f\" > 0.6", PASS, metric(4.0 / 6.0)), // 1, NaN, 4, 4
+        ("ReferentialIntegrity \"n\" \"keys.f\" > 0.1", PASS, metric(1.0 / 6.0)), // 0 is -0.0
         ("ReferentialIntegrity \"void\" \"keys.f\" = 0", PASS, metric(0.0)),
         ("ReferentialIntegrity \"n\" \"none.k\" = 0", PASS, vec![("Column.none.ReferentialIntegrity", 0.0)]),
+        ("ReferentialIntegrity \"n\" \"db.keys.k\" = 0.5", PASS, vec![("Column.db.keys.ReferentialIntegrity", 0.5)]), // the last point counts
+        ("ReferentialIntegrity \"n\" \"db.keys.{k}\" = 0.5", PASS, vec![("Column.db.keys.ReferentialIntegrity", 0.5)]),
         ("ReferentialIntegrity \"id\" \"same.id\" = 1", PASS, vec![("Column.same.ReferentialIntegrity", 1.0)]),
     ];
     compare(&six(), &references(), &cases).await;
@@ -141,6 +144,11 @@ async fn aggregates() {
             ("AggregateMatch \"sum(n)\" \"sum(keys.k)\" > 0.42", PASS, ratio("Column.n,k.AggregateMatch", 8.0 / 19.0)),
             // 1.6 of 4.75: NULL counts in neither.
             ("AggregateMatch \"avg(n)\" \"AVG(keys.k)\" < 0.34", PASS, ratio("Column.n,k.AggregateMatch", 1.6 / 4.75)),
+            (
+                "AggregateMatch \"sum(n)\" \"sum(db.keys.k)\" > 0.42",
+                PASS,
+                ratio("Column.n,k.AggregateMatch", 8.0 / 19.0),
+            ),
             ("AggregateMatch \"SUM(n)\" \"sum(same.n)\" = 1.0", PASS, ratio("Column.n.AggregateMatch", 1.0)),
             (
                 "AggregateMatch \"sum(n)\" \"sum(primary.id)\" < 0.4",
