@@ -2,12 +2,13 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{DataType, TimeUnit, TimestampSecondType};
+use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
 use lakegate_contract::Result;
 
 use crate::compare::{cast_column, optional_holds};
 use crate::condition::Comparison;
+use crate::spark::TIMESTAMP;
 
 /// A condition over ages, ready for one moment. What is NULL or no time has no age and fails.
 pub(crate) struct Age {
@@ -24,10 +25,13 @@ impl Age {
     }
 
     pub(crate) fn judge(&self, column: &ArrayRef) -> Result<BooleanArray> {
-        let times = cast_column(column, &DataType::Timestamp(TimeUnit::Second, Some("+00:00".into())))?;
-        let times = times.as_primitive::<TimestampSecondType>();
+        let times = cast_column(column, &TIMESTAMP)?;
+        let times = times.as_primitive::<TimestampMicrosecondType>();
         let holds = |row: usize| {
-            let age = self.now.checked_sub(times.value(row)).and_then(|seconds| seconds.checked_mul(100));
+            let age = self
+                .now
+                .checked_sub(times.value(row).div_euclid(1_000_000))
+                .and_then(|seconds| seconds.checked_mul(100));
             age.is_some_and(|hundredfold| optional_holds(&self.comparison, &(rounded(hundredfold, 3600) * 100)))
         };
         let judged = BooleanBuffer::collect_bool(times.len(), |row| times.is_valid(row) && holds(row));

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{CastOptions, cast_with_options, is_not_null, is_null};
+use arrow::compute::{is_not_null, is_null};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
 use chrono::{DateTime, Datelike, Utc};
 use lakegate_contract::{Error, Result};
@@ -51,6 +51,7 @@ pub(crate) struct Exact {
 pub(crate) struct TextTest {
     texts: Texts,
     empty: bool,
+    /// Spaces alone, and at least one: the open engine asks Spark's `trim`, which knows no other white space.
     whitespace: bool,
     negated: bool,
 }
@@ -96,7 +97,7 @@ impl Test {
             Test::Age(age) => age.judge(column),
             Test::Length(condition) => {
                 let (lengths, operands) = (lengths(column)?, doubles(condition));
-                let holds = |row: usize| double_holds(&operands, f64::from(lengths.value(row)));
+                let holds = |row: usize| optional_holds(&operands, &f64::from(lengths.value(row)));
                 Ok(BooleanArray::new(BooleanBuffer::collect_bool(lengths.len(), holds), None))
             }
             Test::Text(test, nulls) => {
@@ -179,9 +180,34 @@ pub(crate) fn optional_holds<T: PartialOrd>(comparison: &Comparison<Option<T>>, 
     }
 }
 
-/// Whether a measured number satisfies a condition: exact comparison of doubles. NaN satisfies only `!=` and `not in`.
+/// Whether a measured number satisfies a condition: exact comparison of doubles. NaN satisfies only `!=` and `not in`, as in the open
+/// engine, which compares metrics outside of Spark.
 pub(crate) fn number_holds(condition: &NumberCondition, value: f64) -> bool {
-    double_holds(&doubles(condition), value)
+    match &condition.comparison {
+        Comparison::Between(..) if value.is_nan() => false,
+        _ => optional_holds(&doubles(condition), &value),
+    }
+}
+
+/// A number of a row, in the order of Spark: NaN equals itself and is greater than all others.
+struct Ordered(f64);
+
+impl Ordered {
+    fn order(&self, other: &Self) -> Ordering {
+        self.0.partial_cmp(&other.0).unwrap_or_else(|| self.0.is_nan().cmp(&other.0.is_nan()))
+    }
+}
+
+impl PartialEq for Ordered {
+    fn eq(&self, other: &Self) -> bool {
+        self.order(other).is_eq()
+    }
+}
+
+impl PartialOrd for Ordered {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.order(other))
+    }
 }
 
 /// The operands of a condition as doubles; NULL, and what is not known yet, is `None`.
@@ -190,13 +216,6 @@ fn doubles(condition: &NumberCondition) -> Comparison<Option<f64>> {
         NumberOperand::Number(number) => Some(number.value),
         _ => None,
     })
-}
-
-fn double_holds(operands: &Comparison<Option<f64>>, value: f64) -> bool {
-    match operands {
-        Comparison::Between(..) if value.is_nan() => false,
-        _ => optional_holds(operands, &value),
-    }
 }
 
 /// Refuses expressions over earlier runs: a row has none.
@@ -247,8 +266,8 @@ impl Exact {
             _ => {
                 let values = cast_column(column, &DataType::Float64)?;
                 let values = values.as_primitive::<Float64Type>();
-                let operands = doubles(&self.condition);
-                let judged = per_row(values, nulls, |row| double_holds(&operands, values.value(row)));
+                let operands = doubles(&self.condition).map(|operand| operand.map(Ordered));
+                let judged = per_row(values, nulls, |row| optional_holds(&operands, &Ordered(values.value(row))));
                 if values.null_count() > column.null_count() {
                     and_not_cast_failure(&judged, column, values)
                 } else {
@@ -331,7 +350,7 @@ impl TextTest {
     fn holds(&self, text: &str) -> bool {
         let found = self.texts.has(text)
             || (self.empty && text.is_empty())
-            || (self.whitespace && !text.is_empty() && text.trim().is_empty());
+            || (self.whitespace && !text.is_empty() && text.bytes().all(|byte| byte == b' '));
         found != self.negated
     }
 }
@@ -352,22 +371,9 @@ pub(crate) fn text_column(column: &ArrayRef) -> Result<ArrayRef> {
     }
 }
 
-/// A safe cast: what cannot be cast becomes NULL.
+/// Spark's cast: what cannot be cast becomes NULL.
 pub(crate) fn cast_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    if column.data_type() == to {
-        return Ok(ArrayRef::clone(column));
-    }
-    // Days of timestamps with a zone are those of UTC.
-    let plain = match (column.data_type(), to) {
-        (DataType::Timestamp(unit, Some(_)), DataType::Date32) => Some(DataType::Timestamp(*unit, None)),
-        _ => None,
-    };
-    let column = match plain {
-        Some(plain) => arrow::compute::cast(column, &plain).unwrap_or_else(|_| ArrayRef::clone(column)),
-        None => ArrayRef::clone(column),
-    };
-    let options = CastOptions { safe: true, ..CastOptions::default() };
-    cast_with_options(&column, to, &options)
+    crate::spark::cast_column(column, to)
         .map_err(|_| Error::usage(format!("a column of type {} cannot be compared as {to}", column.data_type())))
 }
 

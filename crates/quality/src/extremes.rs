@@ -1,11 +1,12 @@
 //! The least and the greatest value of a column.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::compute::{cast, max, min};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use lakegate_contract::{Error, Result};
 
-/// The least and the greatest of the values so far, as doubles; NaN counts as the greatest, as in Spark.
+/// The least and the greatest of the values so far, as doubles. NaN is greater than every number, as in Spark: it is the least only where
+/// there is nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Extremes(Option<(f64, f64)>);
 
@@ -25,7 +26,7 @@ impl Extremes {
             _ => {
                 let doubles = cast(values, &DataType::Float64).map_err(kernel)?;
                 let doubles = doubles.as_primitive::<Float64Type>();
-                min(doubles).zip(max(doubles))
+                min(doubles).zip(max(doubles)).map(|ends| spark_ends(doubles, ends))
             }
         };
         self.merge(&Self(ends));
@@ -54,6 +55,15 @@ impl Extremes {
     pub(crate) fn range(&self) -> Option<f64> {
         self.0.map(|(low, high)| high - low)
     }
+}
+
+/// The ends in Spark's order; the library's, which are given, take a NaN whose sign is set for the least.
+fn spark_ends(values: &Float64Array, (low, high): (f64, f64)) -> (f64, f64) {
+    if !low.is_nan() {
+        return (low, high);
+    }
+    let least = values.iter().flatten().filter(|value| !value.is_nan()).reduce(f64::min);
+    (least.unwrap_or(f64::NAN), f64::NAN)
 }
 
 /// The double that is nearest to a count of a decimal's last digit: text is the one way there.

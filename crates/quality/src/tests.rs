@@ -3,6 +3,7 @@
 mod history;
 mod row_keys;
 mod row_wise;
+mod semantics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -178,7 +179,7 @@ async fn each_rule_holds_or_not_as_worked_out_by_hand() {
         ("ColumnValues \"amount\" != 7", true), // NULL passes !=
         ("ColumnValues \"amount\" not in [7, 0.3]", false),
         ("ColumnValues \"amount\" in [10.5, -0.1, 0.30, 99.99, NULL]", true),
-        ("ColumnValues \"score\" > 0 where \"id = 2\"", false), // NaN
+        ("ColumnValues \"score\" > 0 where \"id = 2\"", true), // NaN is greater than every number
         ("ColumnValues \"status\" in [\"paid\", \"lost\"]", false),
         ("ColumnValues \"status\" in [\"paid\", \"lost\", NULL, EMPTY, WHITESPACES_ONLY]", true),
         ("ColumnValues \"status\" in [\"paid\", \"lost\"] with threshold >= 0.4", true),

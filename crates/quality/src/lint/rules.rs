@@ -194,9 +194,14 @@ impl Findings<'_> {
     }
 }
 
+/// Whether its condition or its threshold asks for earlier runs.
 fn is_dynamic(leaf: &Leaf) -> bool {
-    let Some(Condition::Number(number)) = &leaf.condition else { return false };
-    number.comparison.operands().into_iter().any(|operand| matches!(operand, NumberOperand::Dynamic(_)))
+    let condition = match &leaf.condition {
+        Some(Condition::Number(number)) => Some(number),
+        _ => None,
+    };
+    let operands = condition.into_iter().chain(&leaf.threshold).flat_map(|number| number.comparison.operands());
+    operands.into_iter().any(|operand| matches!(operand, NumberOperand::Dynamic(_)))
 }
 
 fn is_text(data_type: &DataType) -> bool {

@@ -22,6 +22,7 @@ mod udf;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode as _;
@@ -67,6 +68,17 @@ fn spark_state(context: &SessionContext) -> std::result::Result<SessionState, Da
     planners.extend(state.expr_planners().iter().cloned());
     Ok(SessionStateBuilder::new_from_existing(state).with_expr_planners(planners).build())
 }
+
+/// Casts a column's values as Spark does outside of its ANSI mode: what cannot be cast becomes NULL.
+///
+/// # Errors
+/// When there is no cast between the types.
+pub(crate) fn cast_column(column: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, DataFusionError> {
+    cast::array(column, to)
+}
+
+/// Microseconds of UTC: the type of Spark's timestamps.
+pub(crate) const TIMESTAMP: DataType = cast::TIMESTAMP;
 
 /// Room for the recursion of parser, visitors and planner over the longest text that is let through.
 const STACK: usize = 32 << 20;

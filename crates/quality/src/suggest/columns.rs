@@ -169,7 +169,7 @@ fn range(column: &ColumnProfile, name: &str, keys: &Keys, section: &mut Section)
     let Some((low, high)) = column.numbers else { return };
     if column.not_a_number > 0 {
         let count = of(column.not_a_number, column.rows);
-        section.remarks.push(format!("look: {count} rows hold NaN, which no bound lets pass"));
+        section.remarks.push(format!("look: {count} rows hold NaN, which is greater than every number"));
         return;
     }
     let (Some(seen_low), Some(seen_high)) = (written(low), written(high)) else { return };

@@ -51,6 +51,8 @@ async fn what_aws_excludes_is_refused() {
         "(Uniqueness \"id\" > 0.5) and (IsComplete \"id\")",
         "(ReferentialIntegrity \"ref\" \"users.id\" > 0.5) and (IsComplete \"id\")",
         "(ColumnValues \"id\" > 0 with threshold > 0.5) and (IsComplete \"id\")",
+        "(DatasetMatch \"users\" \"id\" > 0.5) and (IsComplete \"id\")",
+        "(ColumnDataType \"id\" = \"Integer\" with threshold > 0.5) and (IsComplete \"id\")",
         "(CustomSql \"select id from primary\" with threshold > 0.5) and (IsComplete \"id\")",
         "(RowCount > 0) and (IsComplete \"nope\")",
     ] {
