@@ -100,7 +100,8 @@ mod tests {
     fn other_types_of_arrow_have_the_name_of_what_spark_reads() {
         let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::LargeUtf8));
         let list = DataType::LargeList(Arc::new(Field::new("item", DataType::UInt64, true)));
-        let shown = [coded, list, DataType::Timestamp(TimeUnit::Nanosecond, None), DataType::Null].map(|t| type_name(&t));
+        let shown =
+            [coded, list, DataType::Timestamp(TimeUnit::Nanosecond, None), DataType::Null].map(|t| type_name(&t));
         assert_eq!(shown, ["string", "array<decimal(20,0)>", "timestamp_ntz", "void"]);
     }
 }

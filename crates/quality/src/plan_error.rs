@@ -51,8 +51,10 @@ fn unknown_name(field: &Column, valid: &[Column]) -> Error {
         && !tables.contains(&table)
     {
         return match tables.is_empty() {
-            true => unknown_column(field, valid)
-                .help(format!("the predicate of a `where` names columns alone: `{}`", field.name)),
+            true => {
+                Error::usage(format!("`{table}.{}` names a table, and a `where` knows the columns of one", field.name))
+                    .expected(format!("`{}`", field.name))
+            }
             false => unknown_alias(&table).expected(format!("one of {}", listed(tables.iter().map(String::as_str)))),
         };
     }
@@ -62,11 +64,13 @@ fn unknown_name(field: &Column, valid: &[Column]) -> Error {
 fn unknown_column(field: &Column, valid: &[Column]) -> Error {
     let of_table = |c: &&Column| field.relation.is_none() || c.relation == field.relation;
     // What the engine names by itself, such as `count(*)`, nobody can have meant.
-    let mut names: Vec<&str> = valid.iter().filter(of_table).map(|c| c.name.as_str()).filter(|n| !n.contains('(')).collect();
+    let mut names: Vec<&str> =
+        valid.iter().filter(of_table).map(|c| c.name.as_str()).filter(|n| !n.contains('(')).collect();
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(*name));
     let error = Error::usage(format!("there is no column `{}`", field.name));
-    let error = if names.is_empty() { error } else { error.expected(format!("one of {}", listed(names.iter().copied()))) };
+    let error =
+        if names.is_empty() { error } else { error.expected(format!("one of {}", listed(names.iter().copied()))) };
     error.suggesting(&field.name, names)
 }
 
@@ -98,7 +102,8 @@ fn unknown_table(message: &str, tables: &[String]) -> Option<Error> {
         [] => error,
         tables => error.expected(format!("one of {}", listed(tables.iter().map(String::as_str)))),
     };
-    let error = error.help("`primary` is the dataset that is judged; `lakegate quality` takes others with --ref NAME=PATH");
+    let error =
+        error.help("`primary` is the dataset that is judged; `lakegate quality` takes others with --ref NAME=PATH");
     Some(error.suggesting(name, tables.iter().map(String::as_str)))
 }
 
@@ -291,7 +296,10 @@ mod tests {
         for (text, expected) in [
             ("Float64 + Date32", "double + date"),
             ("Timestamp(µs, \"UTC\") > Int64", "timestamp > bigint"),
-            ("coalesce(Decimal128(12, 2), List(Utf8View), \"Int64\")", "coalesce(decimal(12,2), array<string>, \"Int64\")"),
+            (
+                "coalesce(Decimal128(12, 2), List(Utf8View), \"Int64\")",
+                "coalesce(decimal(12,2), array<string>, \"Int64\")",
+            ),
             ("count(Int64(1)) and Interval(MonthDayNano)", "count(1) and interval"),
             ("Int64s of datafusion.public.orders (", "Int64s of orders ("),
         ] {

@@ -87,7 +87,9 @@ pub(super) fn plain(condition: &Condition) -> Option<Comparison<f64>> {
             DateOperand::Date(date) => Some(f64::from(chrono::Datelike::num_days_from_ce(date))),
             _ => None,
         })
-        .or_else(|| map(dates, |date| if let DateOperand::Now(offset) = date { Some(offset.value() as f64) } else { None })),
+        .or_else(|| {
+            map(dates, |date| if let DateOperand::Now(offset) = date { Some(offset.value() as f64) } else { None })
+        }),
         Condition::Text(_) | Condition::Matches(..) => None,
     }
 }

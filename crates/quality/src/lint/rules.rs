@@ -141,7 +141,8 @@ impl Findings<'_> {
         }
         let dated = matches!(leaf.condition, Some(Condition::Date(_))) && leaf.name() == "ColumnValues";
         if dated && let Some(data_type) = self.data_type(leaf).filter(is_text) {
-            let what = format!("column `{}` is of type {}, and the rule compares dates", leaf.column(), type_name(&data_type));
+            let what =
+                format!("column `{}` is of type {}, and the rule compares dates", leaf.column(), type_name(&data_type));
             let fix = "`matches`, or a list whose first character has a backslash, to compare texts";
             self.warn(leaf.start, &code::DATE_ON_TEXT, what, fix);
         }
