@@ -16,6 +16,7 @@ mod leak;
 mod quality;
 mod quality_files;
 mod quality_inputs;
+mod quality_mistakes;
 mod quality_oracle;
 mod quarantine;
 mod support;

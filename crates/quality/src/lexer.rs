@@ -135,7 +135,9 @@ pub(crate) fn content(text: &str) -> String {
 /// `file:line:column` of a byte.
 pub(crate) fn place(text: &str, file: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or(text);
-    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    // A byte order mark is no column.
+    let last = before.rsplit('\n').next().unwrap_or_default().trim_start_matches('\u{feff}');
+    let column = last.chars().count() + 1;
     format!("{file}:{}:{column}", line_of(text, at))
 }
 

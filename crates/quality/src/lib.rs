@@ -23,6 +23,7 @@ mod custom_sql;
 mod dataset;
 mod distribution;
 mod dynamic;
+mod encoding;
 #[doc(hidden)]
 pub mod exercise;
 mod extremes;
@@ -63,6 +64,7 @@ mod untyped;
 pub use ast::{Analyzer, Rule, Ruleset};
 pub use check::{check, check_with_references};
 pub use dataset::{DatasetRules, Scope};
+pub use encoding::text_of;
 pub use files::{DigestAlgorithm, FileFacts, FileListing};
 pub use format::format;
 pub use history::{History, Observation};

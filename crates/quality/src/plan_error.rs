@@ -51,8 +51,10 @@ fn unknown_name(field: &Column, valid: &[Column]) -> Error {
         && !tables.contains(&table)
     {
         return match tables.is_empty() {
-            true => unknown_column(field, valid)
-                .help(format!("the predicate of a `where` names columns alone: `{}`", field.name)),
+            true => {
+                Error::usage(format!("`{table}.{}` names a table, and a `where` knows the columns of one", field.name))
+                    .expected(format!("`{}`", field.name))
+            }
             false => unknown_alias(&table).expected(format!("one of {}", listed(tables.iter().map(String::as_str)))),
         };
     }

@@ -15,7 +15,7 @@ use lakegate_lake::FileRoot;
 use object_store::ObjectMeta;
 use tokio::sync::mpsc;
 
-use super::guard::pieces;
+use super::stream::pieces;
 
 /// The columns of a file with their types; `Null` is that of a column without any value.
 ///

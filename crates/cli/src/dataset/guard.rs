@@ -1,19 +1,15 @@
-//! What a reader of CSV passes over without a word, found before it reads: quotes that are not closed, files whose columns are
-//! in another order. Each file is read once for it, in pieces.
+//! What a reader of CSV passes over without a word, or tells in words that nobody understands, found before it reads: quotes that are
+//! not closed, files whose columns are in another order, columns of one name. Each file is read once for it, in pieces.
 
-use std::io::Write;
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use flate2::write::MultiGzDecoder;
 use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_contract::{Error, Result};
 use lakegate_lake::FileRoot;
-use object_store::{ObjectMeta, ObjectStoreExt as _};
+use object_store::ObjectMeta;
 
-/// Bytes that are asked for at once.
-const PIECE: u64 = 8 << 20;
-/// Pieces that are on their way together.
-const AHEAD: usize = 4;
+use super::stream;
+
 /// Files that are read together.
 pub const FILES: usize = 4;
 /// Most bytes of a first line that are compared.
@@ -26,7 +22,7 @@ pub async fn refuse_misreadings(root: &FileRoot, files: &[ObjectMeta], compresse
     let mut first: Option<(String, Vec<u8>)> = None;
     for file in files {
         let Some(look) = looks.try_next().await? else { break };
-        let place = root.shown(&file.location);
+        let place = stream::shown(root, &file.location);
         if look.quotes % 2 == 1 {
             return Err(Error::bad_input("a quote is opened and not closed")
                 .at(place)
@@ -40,10 +36,63 @@ pub async fn refuse_misreadings(root: &FileRoot, files: &[ObjectMeta], compresse
                     .help("judge files of different columns one by one"));
             }
             Some(_) => {}
-            None => first = Some((place, look.header)),
+            None => {
+                refuse_header(&look.header).map_err(|error| error.at(format!("{place}, line 1")))?;
+                first = Some((place, look.header));
+            }
         }
     }
     Ok(())
+}
+
+/// Refuses a header whose names do not tell the columns apart.
+fn refuse_header(header: &[u8]) -> Result<()> {
+    let header = String::from_utf8_lossy(header);
+    let names = cells(header.trim_start_matches('\u{feff}'));
+    if let [only] = names.as_slice()
+        && let Some((separator, word)) = SEPARATORS.iter().find(|(separator, _)| only.contains(*separator))
+    {
+        return Err(Error::bad_input(format!("the cells seem to be separated by {word}")).expected("commas").help(
+            format!(
+                "write the file with commas; DuckDB: COPY (FROM read_csv('x.csv', delim='{}')) TO 'y.csv'",
+                separator.escape_default()
+            ),
+        ));
+    }
+    let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, name) in (1..).zip(&names) {
+        places.entry(name).or_default().push(place);
+    }
+    let Some(first) = names.iter().find(|name| places.get(name.as_str()).is_some_and(|places| places.len() > 1)) else {
+        return Ok(());
+    };
+    let places: Vec<String> = places.get(first.as_str()).into_iter().flatten().map(ToString::to_string).collect();
+    let (last, others) = places.split_last().map_or(("", String::new()), |(last, others)| (last, others.join(", ")));
+    let found = match first.as_str() {
+        "" => format!("columns {others} and {last} have no name"),
+        name => format!("columns {others} and {last} are named `{name}`"),
+    };
+    Err(Error::bad_input(found).expected("a name of its own for each column"))
+}
+
+/// What other programs put between cells.
+const SEPARATORS: [(char, &str); 3] = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
+
+/// The cells of a line; a quoted one may hold commas, and a quote that is written twice.
+fn cells(line: &str) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut quoted = false;
+    let mut characters = line.chars().peekable();
+    while let Some(c) = characters.next() {
+        match (c, cells.last_mut()) {
+            ('"', Some(cell)) if quoted && characters.peek() == Some(&'"') => cell.extend(characters.next()),
+            ('"', _) => quoted = !quoted,
+            (',', _) if !quoted => cells.push(String::new()),
+            (c, Some(cell)) => cell.push(c),
+            _ => {}
+        }
+    }
+    cells
 }
 
 /// What is seen of a text as it goes by.
@@ -54,7 +103,7 @@ struct Look {
     header_ended: bool,
 }
 
-impl Look {
+impl stream::Look for Look {
     fn see(&mut self, text: &[u8]) {
         self.quotes += memchr::memchr_iter(b'"', text).count() as u64;
         if !self.header_ended {
@@ -65,53 +114,38 @@ impl Look {
     }
 }
 
-impl Write for Look {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        self.see(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 async fn look(root: &FileRoot, file: &ObjectMeta, compressed: bool) -> Result<Look> {
-    let unreadable = || Error::bad_input("the file cannot be read").at(root.shown(&file.location));
     let mut look = Look::default();
-    if compressed {
-        let mut decoder = MultiGzDecoder::new(look);
-        let mut pieces = std::pin::pin!(pieces(root, file));
-        while let Some(piece) = pieces.next().await {
-            decoder.write_all(&piece.map_err(|_| unreadable())?).map_err(|_| broken_gzip(root, file))?;
-        }
-        look = decoder.finish().map_err(|_| broken_gzip(root, file))?;
-    } else {
-        let mut pieces = std::pin::pin!(pieces(root, file));
-        while let Some(piece) = pieces.next().await {
-            look.see(&piece.map_err(|_| unreadable())?);
-        }
-    }
+    stream::through(root, file, compressed, &mut look).await?;
     while look.header.last().is_some_and(u8::is_ascii_whitespace) {
         look.header.pop();
     }
     Ok(look)
 }
 
-fn broken_gzip(root: &FileRoot, file: &ObjectMeta) -> Error {
-    Error::bad_input("it is not a whole gzip file").at(root.shown(&file.location))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The bytes of a file in order, several pieces on their way at once.
-pub fn pieces<'a>(
-    root: &'a FileRoot,
-    file: &'a ObjectMeta,
-) -> impl futures::Stream<Item = object_store::Result<Bytes>> + 'a {
-    let count = file.size.div_ceil(PIECE);
-    futures::stream::iter(0..count)
-        .map(move |number| {
-            let range = number * PIECE..((number + 1) * PIECE).min(file.size);
-            async move { root.store().get_range(&file.location, range).await }
-        })
-        .buffered(AHEAD)
+    fn refused(header: &str) -> Option<String> {
+        refuse_header(header.as_bytes()).err().map(|error| error.found().to_owned())
+    }
+
+    #[test]
+    fn names_of_columns_are_told_apart() {
+        assert_eq!(refused("id,name,\"na,me\",Name"), None);
+        assert_eq!(refused("id,name,\"id\",x,id").unwrap(), "columns 1, 3 and 5 are named `id`");
+        assert_eq!(refused("\u{feff}id,id").unwrap(), "columns 1 and 2 are named `id`");
+        assert_eq!(refused("a,,b,").unwrap(), "columns 2 and 4 have no name");
+        // The first column of pandas has no name.
+        assert_eq!(refused(",a,b"), None);
+    }
+
+    #[test]
+    fn other_separators_are_named() {
+        assert_eq!(refused("id;name").unwrap(), "the cells seem to be separated by semicolons");
+        assert!(
+            refused("id\tname").unwrap().ends_with("tabs") && refused("a;b,c").is_none() && refused("a b").is_none()
+        );
+    }
 }

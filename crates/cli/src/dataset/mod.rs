@@ -3,13 +3,15 @@
 mod csv_types;
 mod files_table;
 mod guard;
+mod json_look;
 mod kind;
 mod location;
 mod partitions;
 mod placed;
 mod shape;
+mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
@@ -26,7 +28,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_aws::{Aws, AwsOptions};
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Class, Error, Result};
 use lakegate_lake::{BucketOptions, FileRoot};
 use lakegate_pipeline::patterns::bucket_of;
 use object_store::ObjectMeta;
@@ -44,13 +46,24 @@ const TOGETHER: usize = 16;
 pub struct Datasets {
     context: SessionContext,
     aws: Aws,
+    /// Files of JSON lines, whose reader does not say where it failed.
+    json: Mutex<Vec<JsonFiles>>,
+}
+
+#[derive(Clone)]
+struct JsonFiles {
+    root: FileRoot,
+    files: Vec<ObjectMeta>,
+    compressed: bool,
 }
 
 /// A dataset of a session.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    /// Its columns.
+    /// Its columns, as rules are to see them: those without any value are marked as without a type.
     pub schema: SchemaRef,
+    /// Its columns, as its rows have them.
+    pub read: SchemaRef,
     /// The files that it is read from, but for a Delta table, whose log knows them.
     pub files: Vec<ObjectMeta>,
     /// The version of a Delta table.
@@ -85,7 +98,7 @@ impl Datasets {
             .build_arc()
             .map_err(|e| Error::unavailable("the query engine cannot start").caused_by(e.strip_backtrace()))?;
         let context = SessionContext::new_with_config_rt(config, runtime);
-        Ok(Self { context, aws: Aws::new(AwsOptions::default()) })
+        Ok(Self { context, aws: Aws::new(AwsOptions::default()), json: Mutex::default() })
     }
 
     /// The session.
@@ -100,27 +113,29 @@ impl Datasets {
     /// When there is nothing, its kind is not known, or it cannot be read.
     pub async fn register(&self, name: &str, text: &str) -> Result<Dataset> {
         let root = self.root(text).await?;
-        let (frame, files, version, source) = match location::look(&root, text).await? {
+        let (shaped, files, version, source) = match location::look(&root, text).await? {
             Found::Delta { folder, version } => {
                 let (provider, version) = root.delta(&self.context, name, &folder, version, None).await?;
-                let frame = self.context.read_table(provider).and_then(shape::plain_columns);
+                let shaped = self.context.read_table(provider).and_then(Shaped::plain);
                 let source = Source::Delta { root, folder, version };
-                (frame.map_err(|e| unreadable(text, None, &e))?, Vec::new(), Some(version), source)
+                (shaped.map_err(|e| unreadable(text, None, &e))?, Vec::new(), Some(version), source)
             }
             Found::Files { base, files } => {
                 let files = filled(files);
-                let (frame, source) = self.files(&root, text, &base, &files).await?;
-                (frame, files, None, source)
+                let (shaped, source) = self.files(&root, text, &base, &files).await?;
+                (shaped, files, None, source)
             }
         };
-        let schema = SchemaRef::new(frame.schema().as_arrow().clone());
+        let Shaped { frame, untyped } = shaped;
+        let read = SchemaRef::new(frame.schema().as_arrow().clone());
+        let schema = shape::marked(&read, &untyped);
         let taken = || Error::usage(format!("`{name}` names two datasets")).expected("another alias");
         if self.names(name) {
             return Err(taken());
         }
         // An alias is a name as it stands: the engine would read `Users` as `users` and `a.b` as a table of a schema.
         self.context.register_table(TableReference::bare(name), frame.into_view()).map_err(|_| taken())?;
-        Ok(Dataset { schema, files, version, source })
+        Ok(Dataset { schema, read, files, version, source })
     }
 
     /// Whether a dataset has that name: SQL tells `Users` and `users` not apart.
@@ -152,13 +167,7 @@ impl Datasets {
         Ok(root)
     }
 
-    async fn files(
-        &self,
-        root: &FileRoot,
-        text: &str,
-        base: &Path,
-        files: &[ObjectMeta],
-    ) -> Result<(DataFrame, Source)> {
+    async fn files(&self, root: &FileRoot, text: &str, base: &Path, files: &[ObjectMeta]) -> Result<(Shaped, Source)> {
         let named = kind::of_all(files.iter().map(|file| file.location.as_ref()))
             .map_err(|e| e.at(text))?
             .ok_or_else(|| Error::bug("files of no known kind were found"))?;
@@ -169,7 +178,18 @@ impl Datasets {
             partitions::of_files(base, files.iter().map(|file| &file.location)).map_err(|e| e.within(text))?;
         let failed = |e: DataFusionError| unreadable(text, Some(named.kind), &e);
         let format = format_of(named);
-        let schema = self.schema(root, &format, named, files).await.map_err(failed)?;
+        let schema = match named.kind {
+            Kind::Csv => csv_schema(root, text, files, named.compressed).await?,
+            Kind::Parquet => format.infer_schema(&self.context.state(), root.store(), files).await.map_err(failed)?,
+            Kind::JsonLines => {
+                let read = JsonFiles { root: root.clone(), files: files.to_vec(), compressed: named.compressed };
+                self.json.lock().unwrap_or_else(PoisonError::into_inner).push(read);
+                match format.infer_schema(&self.context.state(), root.store(), files).await {
+                    Ok(schema) => schema,
+                    Err(error) => return Err(self.explained(failed(error)).await),
+                }
+            }
+        };
         let both = partitions.columns.iter().find(|column| schema.index_of(column.name()).is_ok());
         if let (Kind::Csv, Some(column)) = (named.kind, both) {
             return Err(Error::bad_input(format!(
@@ -181,26 +201,8 @@ impl Datasets {
         }
         let table = FilesTable::new(store_url(root)?, format, schema, files, partitions);
         let table = self.completed(root, table, named.kind, files).await.map_err(failed)?;
-        let frame = framed(&self.context, table.clone(), named.kind).map_err(failed)?;
-        Ok((frame, Source::Files { root: root.clone(), table, kind: named.kind }))
-    }
-
-    async fn schema(
-        &self,
-        root: &FileRoot,
-        format: &Arc<dyn FileFormat>,
-        named: Named,
-        files: &[ObjectMeta],
-    ) -> datafusion::error::Result<SchemaRef> {
-        if named.kind != Kind::Csv {
-            return format.infer_schema(&self.context.state(), root.store(), files).await;
-        }
-        let schemas = files
-            .iter()
-            .map(|file| async move { csv_types::of_file(root, file, named.compressed).await.map(SchemaRef::new) });
-        let schemas = futures::stream::iter(schemas.collect::<Vec<_>>());
-        let schemas: Vec<SchemaRef> = schemas.buffered(guard::FILES).try_collect().await?;
-        Ok(shape::merged(&schemas))
+        let shaped = Shaped::of_files(&self.context, table.clone(), named.kind).map_err(failed)?;
+        Ok((shaped, Source::Files { root: root.clone(), table, kind: named.kind }))
     }
 
     /// The table with what a look at its files tells: statistics, and which numbers are codes.
@@ -224,6 +226,28 @@ impl Datasets {
         })
     }
 
+    /// The error with the place of what cannot be read, where a look at the files finds it.
+    pub async fn explained(&self, error: Error) -> Error {
+        if error.class() != Class::BadInput {
+            return error;
+        }
+        self.refuse_broken().await.err().unwrap_or(error)
+    }
+
+    /// Looks for what cannot be read in files of JSON lines, whose reader does not tell where it is.
+    ///
+    /// # Errors
+    /// When there is such a thing: with its place.
+    pub async fn refuse_broken(&self) -> Result<()> {
+        let json = self.json.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for JsonFiles { root, files, compressed } in &json {
+            if let Some(trouble) = json_look::first_trouble(root, files, *compressed).await? {
+                return Err(trouble);
+            }
+        }
+        Ok(())
+    }
+
     /// What the footers of Parquet files say of them; they were read for the schema and are remembered.
     async fn statistics(
         &self,
@@ -241,14 +265,38 @@ impl Datasets {
     }
 }
 
-/// The rows of files as rules see them.
-fn framed(context: &SessionContext, table: FilesTable, kind: Kind) -> datafusion::error::Result<DataFrame> {
-    let cells = Arc::clone(table.file_schema());
-    let frame = context.read_table(Arc::new(table)).and_then(shape::plain_columns)?;
-    match kind {
-        Kind::Parquet | Kind::JsonLines => Ok(frame),
-        Kind::Csv => shape::blank_text_is_empty(frame, &cells),
+/// A table as rules see it, and those of its columns that have no type.
+struct Shaped {
+    frame: DataFrame,
+    untyped: Vec<String>,
+}
+
+impl Shaped {
+    fn plain(frame: DataFrame) -> datafusion::error::Result<Self> {
+        let untyped = shape::without_type(&frame);
+        Ok(Self { frame: shape::plain_columns(frame)?, untyped })
     }
+
+    /// The rows of files.
+    fn of_files(context: &SessionContext, table: FilesTable, kind: Kind) -> datafusion::error::Result<Self> {
+        let cells = Arc::clone(table.file_schema());
+        let shaped = context.read_table(Arc::new(table)).and_then(Self::plain)?;
+        match kind {
+            Kind::Parquet | Kind::JsonLines => Ok(shaped),
+            Kind::Csv => Ok(Self { frame: shape::blank_text_is_empty(shaped.frame, &cells)?, ..shaped }),
+        }
+    }
+}
+
+/// One schema of files with the same header; what is wrong with a file is told of that file.
+async fn csv_schema(root: &FileRoot, text: &str, files: &[ObjectMeta], compressed: bool) -> Result<SchemaRef> {
+    let schemas = files.iter().map(|file| async move {
+        let schema = csv_types::of_file(root, file, compressed).await;
+        let name = || if files.len() == 1 { text.to_owned() } else { stream::shown(root, &file.location) };
+        schema.map(SchemaRef::new).map_err(|e| unreadable(&name(), Some(Kind::Csv), &e))
+    });
+    let schemas = futures::stream::iter(schemas.collect::<Vec<_>>()).buffered(guard::FILES);
+    Ok(shape::merged(&schemas.try_collect::<Vec<SchemaRef>>().await?))
 }
 
 /// Empty files hold nothing; when all are, one of them tells so.
@@ -305,12 +353,15 @@ fn unreadable(shown: &str, kind: Option<Kind>, error: &DataFusionError) -> Error
     let what = match kind {
         Some(Kind::Csv) if text.contains("number of fields") => "a line has another number of cells than the header",
         Some(Kind::Csv) if text.contains("UTF-8") || text.contains("utf-8") => "its text is not UTF-8",
-        Some(Kind::Csv) if text.contains("duplicate") => "two columns have the same name",
         _ => what,
     };
     let place = if line.is_empty() { shown.to_owned() } else { format!("{shown}, line {line}") };
-    let expected = kind.map_or_else(|| "a Delta table".to_owned(), |kind| format!("{kind:?} data"));
-    Error::bad_input(what).at(place).expected(expected)
+    Error::bad_input(what).at(place).expected(match kind {
+        Some(Kind::Parquet) => "a Parquet file",
+        Some(Kind::Csv) => "comma-separated text in UTF-8 with a header",
+        Some(Kind::JsonLines) => "one JSON object a line",
+        None => "a Delta table",
+    })
 }
 
 #[cfg(test)]
@@ -410,6 +461,30 @@ mod tests {
         let text = query(&datasets, "SELECT count(*), count(n), count(s) FROM primary").await;
         assert!(text.contains("| 3        | 2"), "{text}");
         assert!(text.contains("| 3                |"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_column_without_a_value_is_null_and_has_no_type() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "n,blank,late\n1,,\n2,,\n").unwrap();
+        std::fs::write(folder.path().join("b.csv"), "n,blank,late\n3,,x\n").unwrap();
+        let (datasets, dataset) = registered(folder.path()).await.unwrap();
+        let text = query(&datasets, "SELECT count(blank) AS blank, count(late) AS late FROM primary").await;
+        assert!(text.contains("| 0     | 3    |"), "{text}");
+        let untyped = |schema: &SchemaRef| -> Vec<bool> {
+            schema.fields().iter().map(|field| !field.metadata().is_empty()).collect()
+        };
+        assert_eq!(untyped(&dataset.schema), [false, true, false]);
+        assert_eq!(untyped(&dataset.read), [false; 3]);
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_file_is_told_of_that_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.csv"), "id,name\n1,\"x\ny\"\n").unwrap();
+        std::fs::write(folder.path().join("b.csv"), "id,name\n1,\"x\ny\"\n2,b,c\n").unwrap();
+        let error = refused(folder.path()).await;
+        assert!(error.place().unwrap().ends_with("b.csv, line 4"), "{error}");
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use object_store::path::Path;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::{Dataset, Datasets, Source, framed, shape, unreadable};
+use super::{Dataset, Datasets, Shaped, Source, shape, unreadable};
 
 /// Batches that are read before they are asked for.
 const AHEAD: usize = 2;
@@ -54,7 +54,7 @@ impl Datasets {
     /// When a column has the name of one of a place, or the data cannot be read.
     pub async fn placed(&self, dataset: &Dataset) -> Result<PlacedRows> {
         for field in place_fields() {
-            if dataset.schema.index_of(field.name()).is_ok() {
+            if dataset.read.index_of(field.name()).is_ok() {
                 return Err(Error::usage(format!("the data has a column `{}` already", field.name()))
                     .help("it would say of a bad row where it stands: judge the data without it"));
             }
@@ -65,8 +65,9 @@ impl Datasets {
         Ok(match &dataset.source {
             Source::Files { root, table, kind } => {
                 let table = table.with_objects(OBJECT, |file| root.shown(&file.location));
-                let frame = framed(&context, table, *kind).map_err(|e| unreadable(root.url(), Some(*kind), &e))?;
-                PlacedRows { frame, table: None }
+                let shaped = Shaped::of_files(&context, table, *kind);
+                let shaped = shaped.map_err(|e| unreadable(root.url(), Some(*kind), &e))?;
+                PlacedRows { frame: shaped.frame, table: None }
             }
             Source::Delta { root, folder, version } => {
                 let (provider, _) = root.delta(&context, "placed", folder, Some(*version), Some(OBJECT)).await?;
@@ -152,7 +153,7 @@ mod tests {
         let mut places = Vec::new();
         while let Some(batch) = batches.next().await {
             let PlacedBatch { rows, places: [objects, numbers] } = batch.unwrap();
-            assert_eq!(rows.schema().fields(), dataset.schema.fields());
+            assert_eq!(rows.schema().fields(), dataset.read.fields());
             let objects = objects.as_string::<i32>().clone();
             let numbers = numbers.as_primitive::<Int64Type>().clone();
             for (row, (object, number)) in objects.iter().zip(numbers.iter()).enumerate() {

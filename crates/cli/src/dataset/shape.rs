@@ -11,7 +11,22 @@ use super::files_table::FilesTable;
 
 type Frame = datafusion::error::Result<DataFrame>;
 
-/// Rules see plain columns: a dictionary is its values, and a column without any value, whose type nobody knows, is text.
+/// The columns without any value, whose type nobody knows.
+pub fn without_type(frame: &DataFrame) -> Vec<String> {
+    let fields = frame.schema().fields().iter();
+    fields.filter(|field| *field.data_type() == DataType::Null).map(|field| field.name().clone()).collect()
+}
+
+/// The schema with those columns marked.
+pub fn marked(schema: &SchemaRef, untyped: &[String]) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match untyped.contains(field.name()) {
+        true => Arc::new(lakegate_quality::untyped(field.as_ref().clone())),
+        false => Arc::clone(field),
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+/// Rules see plain columns: a dictionary is its values, and a column without any value is text that is NULL.
 pub fn plain_columns(frame: DataFrame) -> Frame {
     let special = |t: &DataType| match t {
         DataType::Dictionary(_, value) => Some(value.as_ref().clone()),
@@ -37,7 +52,8 @@ pub fn plain_columns(frame: DataFrame) -> Frame {
     frame.select(columns)
 }
 
-/// Glue's rule: a blank CSV cell is the empty string in a text column, NULL in a typed one. A partition column has no cells.
+/// Glue's rule: a blank CSV cell is the empty string in a text column, NULL in a typed one, and in a column of blank cells alone, which
+/// has no type. A partition column has no cells.
 pub fn blank_text_is_empty(frame: DataFrame, cells: &Schema) -> Frame {
     let columns: Vec<_> = frame
         .schema()
@@ -48,7 +64,9 @@ pub fn blank_text_is_empty(frame: DataFrame, cells: &Schema) -> Frame {
             let name = column.name.clone();
             let value = col(column);
             match field.data_type() {
-                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if cells.index_of(&name).is_ok() => {
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+                    if cells.field_with_name(&name).is_ok_and(|cell| *cell.data_type() != DataType::Null) =>
+                {
                     coalesce(vec![value, lit("")]).alias(name)
                 }
                 _ => value,

@@ -146,8 +146,8 @@ impl Project {
     /// When the file cannot be read.
     pub fn ruleset(&self, table: &TableName) -> Result<Option<(String, PathBuf)>> {
         let path = self.root.join("quality-rules").join(format!("{table}.dqdl"));
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Some((text, path))),
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some((lakegate_quality::text_of(bytes, &path.display().to_string())?, path))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
                 Err(Error::usage(format!("the ruleset cannot be read: {}", error.kind()))

@@ -226,7 +226,11 @@ fn registered(context: &SessionContext) -> Vec<String> {
 pub(crate) fn own_error(error: &DataFusionError) -> Option<Error> {
     match error.find_root() {
         DataFusionError::External(source) => {
-            source.downcast_ref::<Error>().map(|own| Error::new(own.class(), own.to_string()))
+            let own = source.downcast_ref::<Error>()?;
+            let copy = Error::new(own.class(), own.found());
+            let copy = own.place().map(str::to_owned).into_iter().fold(copy, Error::at);
+            let copy = own.expectation().into_iter().fold(copy, Error::expected);
+            Some(own.advice().into_iter().fold(copy, Error::help))
         }
         _ => None,
     }

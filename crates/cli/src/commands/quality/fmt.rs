@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lakegate_contract::{Class, Error, Result};
-use lakegate_quality::format;
+use lakegate_quality::{format, text_of};
 use serde_json::json;
 
 use super::arguments::FmtArguments;
+use super::judge::{read_rules, unread_rules};
 use crate::output;
 
 /// Formats the files, or says which of them would change: then the exit code is 2.
@@ -21,7 +22,7 @@ pub fn run(arguments: &FmtArguments, as_json: bool) -> Result<ExitCode> {
     let files = rulesets(&arguments.files)?;
     for path in &files {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error, &name))?;
+        let text = read_rules(path)?;
         let formatted = format(&text, &name)?;
         if formatted != text {
             changed.push((path, formatted));
@@ -59,9 +60,10 @@ fn standard_input(arguments: &FmtArguments, as_json: bool) -> Result<ExitCode> {
     if arguments.files.len() > 1 {
         return Err(Error::usage("`-` stands beside other files").expected("`-` alone, or files"));
     }
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let name = "standard input";
-    std::io::stdin().lock().read_to_string(&mut text).map_err(|error| unreadable(&error, name))?;
+    std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| unread_rules(&error, name))?;
+    let text = text_of(bytes, name)?;
     let formatted = format(&text, name)?;
     if arguments.check {
         let changed = if formatted == text { Vec::new() } else { vec![name.to_owned()] };
@@ -84,7 +86,7 @@ fn rulesets(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             continue;
         }
         let name = path.display().to_string();
-        let entries = std::fs::read_dir(path).map_err(|error| unreadable(&error, &name))?;
+        let entries = std::fs::read_dir(path).map_err(|error| unread_rules(&error, &name))?;
         let mut found: Vec<PathBuf> = entries
             .flatten()
             .map(|entry| entry.path())
@@ -111,8 +113,4 @@ fn replace(path: &Path, text: &str) -> Result<()> {
     file.as_file().sync_all().map_err(failed)?;
     file.persist(&target).map_err(|error| failed(error.error))?;
     Ok(())
-}
-
-fn unreadable(error: &std::io::Error, name: &str) -> Error {
-    Error::usage(format!("the ruleset cannot be read: {}", error.kind())).at(name)
 }

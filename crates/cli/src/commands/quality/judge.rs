@@ -1,6 +1,7 @@
 //! Judging a dataset.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_pipeline::shown_duration;
-use lakegate_quality::{DatasetRules, Options, Ruleset, Scope, check_with_references, parse};
+use lakegate_quality::{DatasetRules, Options, RuleResult, Ruleset, Scope, check_with_references, parse, text_of};
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -113,8 +114,18 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
     let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole, &options)?;
     let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
     let history = history::read(arguments.history.as_deref())?;
-    let evaluation = rules.evaluate(datasets.context(), &history).await?;
-    let rows = write_rows(&arguments, &datasets, &primary, &ruleset, &options, &phases).await?;
+    let evaluation = match rules.evaluate(datasets.context(), &history).await {
+        Ok(evaluation) => evaluation,
+        Err(error) => return Err(datasets.explained(error).await),
+    };
+    if evaluation.outcomes.iter().any(|outcome| outcome.result == RuleResult::Error) {
+        // The statement of a rule may have met what cannot be read: then it is the data that is wrong.
+        datasets.refuse_broken().await?;
+    }
+    let rows = match write_rows(&arguments, &datasets, &primary, &ruleset, &options, &phases).await {
+        Ok(rows) => rows,
+        Err(error) => return Err(datasets.explained(error).await),
+    };
     let id = format!("dqresult-{}", Ulid::generate().to_string().to_lowercase());
     if let Some(path) = &arguments.history {
         history::add(path, &id, started, &evaluation)?;
@@ -180,6 +191,7 @@ fn refuse_overwriting(arguments: &JudgeArguments) -> Result<()> {
         if of_rows {
             RowFormat::of(path)?;
         }
+        output::refuse_unwritable(path)?;
         let Some(resolved) = resolved(path) else { continue };
         let inputs = arguments.references.iter().map(|(_, place)| place).chain([&arguments.data]);
         for input in inputs.map(Path::new).chain([arguments.rules.as_path()]) {
@@ -204,9 +216,26 @@ fn resolved(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| Some(folder.canonicalize().ok()?.join(path.file_name()?)))
 }
 
+/// The ruleset of a file.
 pub fn load_rules(path: &Path) -> Result<Ruleset> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::usage(format!("the ruleset cannot be read: {}", e.kind())).at(&name))?;
-    parse(&text, &name)
+    parse(&read_rules(path)?, &name)
+}
+
+/// The text of a ruleset's file.
+pub fn read_rules(path: &Path) -> Result<String> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| unread_rules(&error, &name))?;
+    text_of(bytes, &name)
+}
+
+/// Why a ruleset cannot be read.
+pub fn unread_rules(error: &std::io::Error, name: &str) -> Error {
+    let error = match error.kind() {
+        ErrorKind::NotFound => Error::usage("there is no such ruleset"),
+        ErrorKind::IsADirectory => Error::usage("it is a folder").expected("the file of a ruleset"),
+        ErrorKind::PermissionDenied => Error::usage("the ruleset may not be read by you"),
+        kind => Error::usage(format!("the ruleset cannot be read: {kind}")),
+    };
+    error.at(name)
 }

@@ -33,13 +33,13 @@ pub async fn write(
     phases: &Phases,
 ) -> Result<RowCounts> {
     let rows = datasets.placed(primary).await?;
-    let schema = RowOutcomes::schema(&primary.schema);
+    let schema = RowOutcomes::schema(&primary.read);
     let placed = schema.fields().iter().cloned().chain(place_fields().map(FieldRef::new));
     let placed: SchemaRef = Arc::new(Schema::new(placed.collect::<Vec<_>>()));
     let create = |path: Option<&PathBuf>, schema| path.map(|path| RowFile::create(path, schema)).transpose();
     let mut files = Files { all: create(row_outcomes, &schema)?, bad: create(bad_rows, &placed)?, placed };
     phases.now("looking for the rows that break rules about keys");
-    let outcomes = RowOutcomes::prepare(ruleset, Arc::clone(&primary.schema), options, datasets.context()).await?;
+    let outcomes = RowOutcomes::prepare(ruleset, Arc::clone(&primary.read), options, datasets.context()).await?;
     let mut batches = std::pin::pin!(rows.batches());
     let mut counts =
         RowCounts { row_outcomes: row_outcomes.cloned(), bad_rows: bad_rows.cloned(), ..RowCounts::default() };

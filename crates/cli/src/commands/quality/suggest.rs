@@ -18,6 +18,7 @@ use crate::output;
 pub async fn run(arguments: &SuggestArguments, as_json: bool) -> Result<ExitCode> {
     if let Some(path) = &arguments.output {
         refuse_existing(path)?;
+        output::refuse_unwritable(path)?;
     }
     let datasets = Datasets::new(arguments.memory_limit)?;
     let schema = datasets.register("primary", &arguments.data).await?.schema;
@@ -28,7 +29,10 @@ pub async fn run(arguments: &SuggestArguments, as_json: bool) -> Result<ExitCode
     let name = arguments.table_name.clone().unwrap_or_else(|| name_of(&arguments.data));
     let sensitive = |text: &str| lakegate_redaction::looks_like(text).map(|kind| kind.as_str());
     let options = SuggestOptions { table: &name, references: &references, sensitive };
-    let suggested = suggest(datasets.context(), &schema, &options).await.map_err(|e| e.within(&arguments.data))?;
+    let suggested = match suggest(datasets.context(), &schema, &options).await {
+        Ok(suggested) => suggested,
+        Err(error) => return Err(datasets.explained(error.within(&arguments.data)).await),
+    };
     if let Some(path) = &arguments.output {
         write_new(path, &suggested.text)?;
     }
