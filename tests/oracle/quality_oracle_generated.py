@@ -3,7 +3,7 @@ always as SQL does: so each expression says what NULL gives."""
 
 import math
 
-WORDS = """['paid', 'lost', 'sent', '', '   ', '	 ', ' paid', 'paid ', 'PAID', 'größe', '서울', '👍🏽', 'é', 'e' || chr(769), 'a|b', 'a.b', 'x''y',
+WORDS = """['paid', 'lost', 'sent', '', '   ', '\t ', ' paid', 'paid ', 'PAID', 'größe', '서울', '👍🏽', 'é', 'e' || chr(769), 'a|b', 'a.b', 'x''y',
     'paid\nlost']"""
 CODES = """['12', '-7', '+3', '1.5', '1e3', '.5', 'abc', '', '2026-03-01', '2026-02-30', '2026-03-01 10:20:30', '99999999999', '9999999999999999999',
     'true', 'NO', 'y', '123.456', '2147483648', '-0']"""
@@ -277,7 +277,7 @@ def types(data):
             "Boolean": "lower(code) IN ('t', 'true', 'y', 'yes', '1', 'f', 'false', 'n', 'no', '0')",
             "Date": "code IN ('2026-03-01', '2026-03-01 10:20:30')",
             "Timestamp": "code IN ('2026-03-01', '2026-03-01 10:20:30')",
-            "DECIMAL(5,2)": f"{column} AND abs(TRY_CAST(code AS DOUBLE)) < 1000"}
+            "DECIMAL(5,2)": f"{number} AND abs(TRY_CAST(code AS DOUBLE)) < 1000"}
     for name, predicate in cast.items():
         metric = "Column.code.ColumnDataType.Compliance"
         data.rows(f'ColumnDataType "code" = "{name}"', metric, f"coalesce({predicate}, false)")

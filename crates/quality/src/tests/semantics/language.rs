@@ -221,61 +221,65 @@ fn a_document_has_its_parts_in_one_order() {
     assert!(reads("Rules = [] Analyzers = [ RowCount ]"));
 }
 
-/// Name, fewest and most parameters, the condition it takes, `where`, threshold: the table of the specification.
+const NUMBER: &str = "> 0.5";
+const TEXT: &str = "= \"x\"";
+const DATE: &str = "> \"2026-01-01\"";
+const AGE: &str = "< 3 hours";
+const SIZE: &str = "> 3 KB";
+
+/// Its name, how many parameters it may have (of none to three), the conditions it takes, whether it takes `where` and a threshold.
+type Taken = (&'static str, &'static [usize], &'static [&'static str], bool, bool);
+
+/// The table of the specification, and what the open engine adds.
+const TAKEN: [Taken; 38] = [
+    ("RowCount", &[0], &[NUMBER], true, false),
+    ("ColumnCount", &[0], &[NUMBER], false, false),
+    ("ColumnExists", &[1], &[""], false, false),
+    ("ColumnNamesMatchPattern", &[1], &[""], false, false),
+    ("Completeness", &[1], &[NUMBER], true, false),
+    ("IsComplete", &[1], &[""], true, false),
+    ("Uniqueness", &[1, 2, 3], &[NUMBER], true, false),
+    ("IsUnique", &[1, 2, 3], &[""], true, false),
+    ("IsPrimaryKey", &[1, 2, 3], &[""], true, false),
+    ("UniqueValueRatio", &[1], &[NUMBER], true, false),
+    ("DistinctValuesCount", &[1], &[NUMBER], true, false),
+    ("Entropy", &[1], &[NUMBER], true, false),
+    ("Mean", &[1], &[NUMBER], true, false),
+    ("Sum", &[1], &[NUMBER], true, false),
+    ("StandardDeviation", &[1], &[NUMBER], true, false),
+    ("Variance", &[1], &[NUMBER], true, false),
+    ("ColumnCorrelation", &[2], &[NUMBER], true, false),
+    ("ColumnLength", &[1], &[NUMBER], true, false),
+    ("ColumnValues", &[1], &[NUMBER, TEXT, DATE], true, true),
+    ("ColumnDataType", &[1], &[TEXT], true, true),
+    ("DataFreshness", &[1], &[AGE], true, false),
+    ("CustomSql", &[1], &["", NUMBER], false, true),
+    ("ReferentialIntegrity", &[2], &[NUMBER], false, false),
+    ("DatasetMatch", &[2, 3], &[NUMBER], false, false),
+    ("SchemaMatch", &[1], &[NUMBER], false, false),
+    ("RowCountMatch", &[1], &[NUMBER], false, false),
+    ("AggregateMatch", &[2], &[NUMBER], false, false),
+    ("DetectAnomalies", &[1, 2, 3], &[""], false, false),
+    ("FileFreshness", &[0, 1], &[DATE], false, true),
+    ("FileSize", &[0, 1], &[SIZE], false, true),
+    ("FileUniqueness", &[0, 1], &[NUMBER], false, false),
+    ("FileMatch", &[2], &[""], false, false),
+    ("Range", &[1], &[NUMBER], true, false),
+    ("InterquartileRange", &[1], &[NUMBER], true, false),
+    ("Skewness", &[1], &[NUMBER], true, false),
+    ("Kurtosis", &[1], &[NUMBER], true, false),
+    ("ZerosCount", &[1], &[NUMBER], true, false),
+    ("DuplicateRowCount", &[0, 1, 2, 3], &[NUMBER], true, false),
+];
+
 #[test]
 fn every_rule_type_takes_what_the_specification_says() {
-    const NUMBER: &str = "> 0.5";
-    const TEXT: &str = "= \"x\"";
-    const DATE: &str = "> \"2026-01-01\"";
-    const AGE: &str = "< 3 hours";
-    const SIZE: &str = "> 3 KB";
     const KINDS: [&str; 6] = ["", NUMBER, TEXT, DATE, AGE, SIZE];
-    let table: [(&str, &[usize], &[&str], bool, bool); 38] = [
-        ("RowCount", &[0], &[NUMBER], true, false),
-        ("ColumnCount", &[0], &[NUMBER], false, false),
-        ("ColumnExists", &[1], &[""], false, false),
-        ("ColumnNamesMatchPattern", &[1], &[""], false, false),
-        ("Completeness", &[1], &[NUMBER], true, false),
-        ("IsComplete", &[1], &[""], true, false),
-        ("Uniqueness", &[1, 2, 3], &[NUMBER], true, false),
-        ("IsUnique", &[1, 2, 3], &[""], true, false),
-        ("IsPrimaryKey", &[1, 2, 3], &[""], true, false),
-        ("UniqueValueRatio", &[1], &[NUMBER], true, false),
-        ("DistinctValuesCount", &[1], &[NUMBER], true, false),
-        ("Entropy", &[1], &[NUMBER], true, false),
-        ("Mean", &[1], &[NUMBER], true, false),
-        ("Sum", &[1], &[NUMBER], true, false),
-        ("StandardDeviation", &[1], &[NUMBER], true, false),
-        ("Variance", &[1], &[NUMBER], true, false),
-        ("ColumnCorrelation", &[2], &[NUMBER], true, false),
-        ("ColumnLength", &[1], &[NUMBER], true, false),
-        ("ColumnValues", &[1], &[NUMBER, TEXT, DATE], true, true),
-        ("ColumnDataType", &[1], &[TEXT], true, true),
-        ("DataFreshness", &[1], &[AGE], true, false),
-        ("CustomSql", &[1], &["", NUMBER], false, true),
-        ("ReferentialIntegrity", &[2], &[NUMBER], false, false),
-        ("DatasetMatch", &[2, 3], &[NUMBER], false, false),
-        ("SchemaMatch", &[1], &[NUMBER], false, false),
-        ("RowCountMatch", &[1], &[NUMBER], false, false),
-        ("AggregateMatch", &[2], &[NUMBER], false, false),
-        ("DetectAnomalies", &[1, 2, 3], &[""], false, false),
-        ("FileFreshness", &[0, 1], &[DATE], false, true),
-        ("FileSize", &[0, 1], &[SIZE], false, true),
-        ("FileUniqueness", &[0, 1], &[NUMBER], false, false),
-        ("FileMatch", &[2], &[""], false, false),
-        ("Range", &[1], &[NUMBER], true, false),
-        ("InterquartileRange", &[1], &[NUMBER], true, false),
-        ("Skewness", &[1], &[NUMBER], true, false),
-        ("Kurtosis", &[1], &[NUMBER], true, false),
-        ("ZerosCount", &[1], &[NUMBER], true, false),
-        ("DuplicateRowCount", &[0, 1, 2, 3], &[NUMBER], true, false),
-    ];
-    assert_eq!(table.len(), RULE_TYPES.len());
-    for (name, counts, kinds, filter, threshold) in table {
+    assert_eq!(TAKEN.len(), RULE_TYPES.len());
+    for (name, counts, kinds, filter, threshold) in TAKEN {
         let rule = |count: usize, rest: &str| format!("{name} {} {rest}", "\"p\" ".repeat(count));
         let condition = kinds.last().copied().unwrap_or_default();
         for count in 0..4 {
-            // Files are also compared with a list of digests.
             let expected = counts.contains(&count);
             assert_eq!(is_rule(&rule(count, condition)), expected, "{name} with {count} parameters");
         }
@@ -288,6 +292,7 @@ fn every_rule_type_takes_what_the_specification_says() {
         assert_eq!(is_rule(&rule(count, &format!("{condition} with threshold > 0.5"))), threshold, "{name} threshold");
         assert!(is_rule(&rule(count, &format!("{condition} with anyTag = \"x\""))), "{name} with a tag");
     }
+    // Files are compared with each other or with a list of digests.
     told_apart(
         &["FileMatch in [\"00\"]", "FileMatch \"p\" in [\"00\"]", "FileMatch \"p\" = \"00\"", "FileSize > 5"],
         &[
