@@ -19,7 +19,7 @@ fn refused(rules: &str) -> Value {
 fn all_that_is_wrong_is_told_in_json_as_well() {
     let told = refused("IsComplete \"stats\", RowCount > 1, Mean \"status\" > 1, Sum \"status\" > 1");
     let places: Vec<&Value> = told["errors"].as_array().unwrap().iter().map(|error| &error["where"]).collect();
-    assert_eq!(places, ["rules.dqdl:1:11", "rules.dqdl:1:45", "rules.dqdl:1:66"]);
+    assert_eq!(places, ["rules.dqdl:1:11", "rules.dqdl:1:45", "rules.dqdl:1:64"]);
     assert_eq!(told["error"], told["errors"][0]);
     assert_eq!(told["errors"][1]["found"], "column `status` is of type string, and the rule compares numbers");
 }

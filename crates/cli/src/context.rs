@@ -20,6 +20,9 @@ pub fn project_root(global: &GlobalArguments) -> Result<PathBuf> {
         Some(folder) if folder.join("lakegate.toml").is_file() => folder.canonicalize().map_err(|e| {
             Error::usage(format!("the folder cannot be opened: {}", e.kind())).at(folder.display().to_string())
         }),
+        Some(folder) if !folder.is_dir() => {
+            Err(Error::usage("there is no such folder").at(folder.display().to_string()).expected("a project's folder"))
+        }
         Some(folder) => Err(Error::usage("the folder has no lakegate.toml")
             .at(folder.display().to_string())
             .help("make a project with `lakegate init DIR`, or try `lakegate demo`")),

@@ -48,7 +48,7 @@ pub(crate) fn io(error: &io::Error, place: impl Into<String>) -> Error {
                 .help("free some space and run again; what was published before is untouched")
         }
         io::ErrorKind::PermissionDenied => {
-            Error::usage("permission denied").help("check who owns the folder and who may write to it")
+            Error::usage("permission denied").help("check who owns the file or folder, and who may read and write it")
         }
         io::ErrorKind::ReadOnlyFilesystem => Error::usage("the file system is read-only"),
         kind @ (io::ErrorKind::ConnectionRefused

@@ -308,6 +308,21 @@ mod tests {
     }
 
     #[test]
+    fn frequent_refusals_are_told_in_plain_words() {
+        let told = |message: &str| {
+            let error = told(&DataFusionError::Plan(message.to_owned()), &[]);
+            format!("{error} | {}", error.advice().unwrap_or("-"))
+        };
+        let logical = "Cannot infer common argument type for logical boolean operation Utf8 AND Boolean";
+        insta::assert_snapshot!(told(logical), @"`and`, `or` and `not` are over what is true or false, and found is string AND boolean; expected comparisons, such as `status = 'paid' and amount > 0` | -");
+        let function = "Function 'abs' expects Numeric but received Date. No function matches the given name and argument types 'abs(Date32)'. You might need to add explicit type casts.";
+        insta::assert_snapshot!(told(function), @"a function takes no values of these types: `abs(date)` | cast them, such as `cast(x as double)` or `cast(x as string)`");
+        let aggregate = "Internal error: Function 'sum' failed to match any signature, errors: Error during planning: Function 'sum' requires Decimal, but received Date (DataType: Date32).,";
+        insta::assert_snapshot!(told(aggregate), @"a function takes no values of these types: `sum(date)` | cast them, such as `cast(x as double)` or `cast(x as string)`");
+        insta::assert_snapshot!(told("UNION queries have different number of columns"), @"the SQL cannot be planned: UNION queries have different number of columns | -");
+    }
+
+    #[test]
     fn every_scalar_type_that_a_planner_names_is_one_of_those_of_messages() {
         let unit = TimeUnit::Microsecond;
         for data_type in [

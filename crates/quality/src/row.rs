@@ -383,6 +383,10 @@ fn zone(leaf: &Leaf) -> Result<chrono_tz::Tz> {
 }
 
 pub(crate) fn unknown_column(name: &str, schema: &arrow::datatypes::Schema) -> Error {
+    if schema.fields().is_empty() {
+        return Error::usage(format!("there is no column `{name}`: the dataset has no columns at all"))
+            .help("its files may be empty");
+    }
     let names = || schema.fields().iter().map(|f| f.name().as_str());
     let listed = names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     let error = Error::usage(format!("there is no column `{name}`")).expected(format!("one of {listed}"));

@@ -334,7 +334,12 @@ fn mistakes_are_placed_and_answered() {
     insta::assert_snapshot!(long("Rules = [\n  IsCmplete \"a\"\n]"), @"r.dqdl:2:3: `IsCmplete` is not a rule type");
     insta::assert_snapshot!(long("rules = [ RowCount > 0 ]"), @"r.dqdl:1:1: found `rules`; expected `Rules = [ … ]` | did you mean `Rules`?");
     insta::assert_snapshot!(error_of("Rules = [ RowCount ]"), @"r.dqdl:1:11: `RowCount` has no condition; expected a condition over numbers, such as `> 0.9` | -");
-    insta::assert_snapshot!(error_of("Rules = [ RowCount > \"5\" ]"), @"r.dqdl:1:20: strings cannot be ordered; expected `=`, `!=`, `in`, `not in` or `matches` | -");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount > \"5\" ]"), @"r.dqdl:1:20: strings cannot be ordered; expected `=`, `!=`, `in`, `not in` or `matches` | a number stands without quotes");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount => 5 ]"), @"r.dqdl:1:20: `=>` is no operator of DQDL | did you mean `>=`?");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount <> 5 ]"), @"r.dqdl:1:20: `<>` is no operator of DQDL | did you mean `!=`?");
+    insta::assert_snapshot!(error_of("Rules = [ RowCount > 5, ]"), @"r.dqdl:1:25: found `]`; expected another rule after the comma | delete the comma behind the last rule");
+    insta::assert_snapshot!(error_of("Rules = [ IsComplete \"a\" IsUnique \"b\" ]"), @"r.dqdl:1:11: `IsComplete` has 3 parameters; expected 1 | a comma, `and` or `or` is missing before the rule `IsUnique`");
+    insta::assert_snapshot!(error_of("# nothing\n"), @"r.dqdl:2:1: the ruleset is empty; expected `Rules = [ … ]` | -");
     insta::assert_snapshot!(error_of("Rules = [ IsComplete ]"), @"r.dqdl:1:11: `IsComplete` has 0 parameters; expected 1 | -");
     insta::assert_snapshot!(error_of("Rules = [ RowCount between 1 or 2 ]"), @"r.dqdl:1:30: found `or`; expected `and`: between A and B, both ends excluded | -");
     insta::assert_snapshot!(error_of("Rules = [ RowCount > 0 "), @"r.dqdl:1:24: the ruleset ends; expected `,` and another rule, `]`, `and`, `or`, a condition, `where`, `labels` or `with` | -");

@@ -168,7 +168,8 @@ impl Datasets {
     }
 
     async fn files(&self, root: &FileRoot, text: &str, base: &Path, files: &[ObjectMeta]) -> Result<(Shaped, Source)> {
-        let named = kind::of_all(files.iter().map(|file| file.location.as_ref()))
+        let names: Vec<String> = files.iter().map(|file| stream::shown(root, &file.location)).collect();
+        let named = kind::of_all(names.iter().map(String::as_str))
             .map_err(|e| e.at(text))?
             .ok_or_else(|| Error::bug("files of no known kind were found"))?;
         if named.kind == Kind::Csv {
@@ -336,6 +337,9 @@ fn format_of(named: Named) -> Arc<dyn FileFormat> {
     }
 }
 
+const OTHER_CELLS: &str = "a line has another number of cells than the header";
+const NOT_UTF8: &str = "its text is not UTF-8";
+
 /// A reader's own message may quote what it could not read, so only its kind is passed on.
 fn unreadable(shown: &str, kind: Option<Kind>, error: &DataFusionError) -> Error {
     let what = match error.find_root() {
@@ -351,17 +355,22 @@ fn unreadable(shown: &str, kind: Option<Kind>, error: &DataFusionError) -> Error
         .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())
         .unwrap_or_default();
     let what = match kind {
-        Some(Kind::Csv) if text.contains("number of fields") => "a line has another number of cells than the header",
-        Some(Kind::Csv) if text.contains("UTF-8") || text.contains("utf-8") => "its text is not UTF-8",
+        Some(Kind::Csv) if text.contains("number of fields") || text.contains("unequal lengths") => OTHER_CELLS,
+        Some(Kind::Csv) if text.contains("UTF-8") || text.contains("utf-8") => NOT_UTF8,
         _ => what,
     };
     let place = if line.is_empty() { shown.to_owned() } else { format!("{shown}, line {line}") };
-    Error::bad_input(what).at(place).expected(match kind {
+    let error = Error::bad_input(what).at(place).expected(match kind {
         Some(Kind::Parquet) => "a Parquet file",
         Some(Kind::Csv) => "comma-separated text in UTF-8 with a header",
         Some(Kind::JsonLines) => "one JSON object a line",
         None => "a Delta table",
-    })
+    });
+    match what {
+        OTHER_CELLS => error.help("a cell that holds a comma or a line break stands in double quotes"),
+        NOT_UTF8 => error.help("iconv -f CP1252 -t UTF-8 FILE > another.csv, with the encoding that it has"),
+        _ => error,
+    }
 }
 
 #[cfg(test)]
@@ -464,13 +473,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_column_without_a_value_is_null_and_has_no_type() {
+    async fn a_column_without_a_value_is_empty_text_of_no_type() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), "n,blank,late\n1,,\n2,,\n").unwrap();
         std::fs::write(folder.path().join("b.csv"), "n,blank,late\n3,,x\n").unwrap();
         let (datasets, dataset) = registered(folder.path()).await.unwrap();
         let text = query(&datasets, "SELECT count(blank) AS blank, count(late) AS late FROM primary").await;
-        assert!(text.contains("| 0     | 3    |"), "{text}");
+        assert!(text.contains("| 3     | 3    |"), "{text}");
         let untyped = |schema: &SchemaRef| -> Vec<bool> {
             schema.fields().iter().map(|field| !field.metadata().is_empty()).collect()
         };

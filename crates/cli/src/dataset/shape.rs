@@ -52,8 +52,8 @@ pub fn plain_columns(frame: DataFrame) -> Frame {
     frame.select(columns)
 }
 
-/// Glue's rule: a blank CSV cell is the empty string in a text column, NULL in a typed one, and in a column of blank cells alone, which
-/// has no type. A partition column has no cells.
+/// Glue's rule: a blank CSV cell is the empty string in a text column, also in one of blank cells alone, and NULL in a typed one. A
+/// partition column has no cells.
 pub fn blank_text_is_empty(frame: DataFrame, cells: &Schema) -> Frame {
     let columns: Vec<_> = frame
         .schema()
@@ -64,9 +64,7 @@ pub fn blank_text_is_empty(frame: DataFrame, cells: &Schema) -> Frame {
             let name = column.name.clone();
             let value = col(column);
             match field.data_type() {
-                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-                    if cells.field_with_name(&name).is_ok_and(|cell| *cell.data_type() != DataType::Null) =>
-                {
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if cells.index_of(&name).is_ok() => {
                     coalesce(vec![value, lit("")]).alias(name)
                 }
                 _ => value,

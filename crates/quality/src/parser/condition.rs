@@ -64,6 +64,7 @@ impl Cursor<'_> {
         } else if negated {
             return Err(self.unexpected("`between`, `in` or `matches` after `not`"));
         } else if let Some(operator) = self.operator() {
+            self.refuse_foreign_operator()?;
             Comparison::Compare(operator, self.operand_or_constant(takes)?)
         } else {
             return Ok(None);
@@ -82,6 +83,21 @@ impl Cursor<'_> {
         let operator = OPERATORS.into_iter().find(|o| token.kind == Kind::Symbol && o.as_str() == token.text)?;
         self.next();
         Some(operator)
+    }
+
+    /// `==`, `=>` and `<>`, as other languages write them.
+    fn refuse_foreign_operator(&self) -> Result<()> {
+        let [before, here] = [self.at.checked_sub(1), Some(self.at)].map(|at| at.and_then(|at| self.tokens.get(at)));
+        let (Some(before), Some(here)) = (before, here) else { return Ok(()) };
+        let meant = match (before.text, here.text) {
+            ("=", "=") => "=",
+            ("=", ">") => ">=",
+            ("=", "<") => "<=",
+            ("<", ">") => "!=",
+            _ => return Ok(()),
+        };
+        let found = format!("`{}{}` is no operator of DQDL", before.text, here.text);
+        Err(self.error_at(before.start, found).help(format!("did you mean `{meant}`?")))
     }
 
     fn operands(&mut self, takes: Takes) -> Result<Vec<Operand>> {
@@ -211,9 +227,14 @@ impl Cursor<'_> {
             }
             let condition = convert(comparison, as_text).ok_or_else(mixed)?;
             if !equality_only(&condition) {
-                return Err(self
+                let error = self
                     .error_at(start, "strings cannot be ordered")
-                    .expected("`=`, `!=`, `in`, `not in` or `matches`"));
+                    .expected("`=`, `!=`, `in`, `not in` or `matches`");
+                let number = |o: &&TextOperand| matches!(o, TextOperand::Text(text) if text.parse::<f64>().is_ok());
+                return Err(match condition.operands().into_iter().any(|o| number(&o)) {
+                    true => error.help("a number stands without quotes"),
+                    false => error,
+                });
             }
             return Ok(Condition::Text(condition));
         }

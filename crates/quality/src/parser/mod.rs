@@ -167,6 +167,7 @@ impl<'a> Cursor<'a> {
     fn unexpected(&self, expected: &str) -> Error {
         let token = self.peek();
         let found = match token.kind {
+            Kind::End if self.tokens.len() == 1 => "the ruleset is empty".to_owned(),
             Kind::End => "the ruleset ends".to_owned(),
             Kind::Text => "found a string".to_owned(),
             _ => format!("found `{}`", shortened(token.text)),

@@ -116,6 +116,11 @@ impl Cursor<'_> {
                     .help("move it to `Analyzers = [ … ]`, which follows the rules"));
             }
             Kind::Word => self.error_at(token.start, format!("`{}` is not a rule type", token.text)),
+            _ if self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|t| t.text == ",") => {
+                return Err(self
+                    .unexpected("another rule after the comma")
+                    .help("delete the comma behind the last rule"));
+            }
             _ => self.unexpected("a rule"),
         };
         Err(self.hint(error.expected(format!("one of {}", names.join(", "))), &names))
@@ -159,7 +164,11 @@ impl Cursor<'_> {
             return Ok(());
         }
         let error = self.error_at(start, format!("`{}` has {} parameters", rule_type.name, parameters.len()));
-        Err(lower_case(error.expected(rule_type.arity()), parameters))
+        let error = lower_case(error.expected(rule_type.arity()), parameters);
+        Err(match parameters.iter().find(|name| RuleType::find(name).is_some()) {
+            Some(next) => error.help(format!("a comma, `and` or `or` is missing before the rule `{next}`")),
+            None => error,
+        })
     }
 
     fn scalar_constant(&self, token: Token<'_>) -> Result<String> {

@@ -213,13 +213,15 @@ async fn tables_of(context: &SessionContext, query: &ast::Query) -> BTreeMap<Str
     tables
 }
 
-/// The names of all tables of a context.
+/// The names of all tables of a context, in order.
 fn registered(context: &SessionContext) -> Vec<String> {
     let catalogs = context.catalog_names().into_iter().filter_map(|name| context.catalog(&name));
     let schemas = catalogs.flat_map(|catalog| {
         catalog.schema_names().into_iter().filter_map(|name| catalog.schema(&name)).collect::<Vec<_>>()
     });
-    schemas.flat_map(|schema| schema.table_names()).collect()
+    let mut names: Vec<String> = schemas.flat_map(|schema| schema.table_names()).collect();
+    names.sort();
+    names
 }
 
 /// What a function of ours has refused, of an error that went through the engine.

@@ -44,7 +44,7 @@ pub struct ListArguments {
     #[arg(value_name = "TABLE")]
     pub table: Option<String>,
     /// How many, newest first
-    #[arg(short = 'n', long, default_value_t = 20)]
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = at_least_one)]
     pub limit: usize,
     /// Only runs that began within this time: 90m, 12h, 7d
     #[arg(long, value_name = "TIME")]
@@ -100,13 +100,18 @@ impl ShowArguments {
     /// When standard output cannot take it.
     pub fn chosen(&self, global: &GlobalArguments) -> Result<ShowFormat> {
         let ending = self.output.as_ref().and_then(|path| path.extension()).and_then(|e| e.to_str());
-        let chosen = self.format.unwrap_or(match ending {
-            Some("csv") => ShowFormat::Csv,
-            Some("json") => ShowFormat::Json,
-            Some("parquet") => ShowFormat::Parquet,
-            _ if global.json => ShowFormat::Json,
-            _ => ShowFormat::Table,
-        });
+        let chosen = match (self.format, ending) {
+            (Some(format), _) => format,
+            (None, Some("csv")) => ShowFormat::Csv,
+            (None, Some("json")) => ShowFormat::Json,
+            (None, Some("parquet")) => ShowFormat::Parquet,
+            (None, Some(ending)) if ending != "txt" => {
+                return Err(Error::usage(format!("the ending `.{ending}` of --output is that of no format"))
+                    .expected(".csv, .json, .parquet or .txt (the table), or --format"));
+            }
+            (None, None) if global.json => ShowFormat::Json,
+            (None, _) => ShowFormat::Table,
+        };
         if self.output.is_some() {
             return Ok(chosen);
         }
@@ -155,6 +160,10 @@ pub enum DatasetRules {
     Warn,
 }
 
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
+}
+
 fn run_id(text: &str) -> Result<RunId, String> {
     ulid::Ulid::from_string(&text.to_ascii_uppercase())
         .map(RunId::from)
@@ -170,5 +179,23 @@ mod tests {
         let run = RunId::new();
         assert_eq!(run_id(&run.to_string().to_ascii_lowercase()), Ok(run));
         assert!(run_id("01").is_err());
+    }
+
+    #[test]
+    fn the_name_of_a_file_says_its_format() {
+        let chosen = |words: &[&str]| {
+            let all = [&["lakegate", "quarantine", "show", "clicks"], words].concat();
+            let parsed = <crate::arguments::Arguments as clap::Parser>::try_parse_from(all).unwrap();
+            let crate::arguments::Command::Quarantine(QuarantineArguments { action: QuarantineAction::Show(show) }) =
+                parsed.command
+            else {
+                panic!("another command");
+            };
+            show.chosen(&parsed.global)
+        };
+        assert_eq!(chosen(&["-o", "x.csv"]).unwrap(), ShowFormat::Csv);
+        assert_eq!(chosen(&["-o", "x.txt", "--json"]).unwrap(), ShowFormat::Table);
+        assert_eq!(chosen(&["-o", "x.xlsx", "--format", "csv"]).unwrap(), ShowFormat::Csv);
+        assert!(chosen(&["-o", "x.xlsx"]).unwrap_err().found().contains("`.xlsx`"));
     }
 }

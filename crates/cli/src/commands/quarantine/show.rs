@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use arrow::array::BooleanArray;
 use arrow::datatypes::Schema;
 use futures::TryStreamExt as _;
-use lakegate_contract::{Column, Contract, Result, TableName, Treatment};
+use lakegate_contract::{Column, Contract, Error, Result, TableName, Treatment};
 use lakegate_lake::{Quarantine, QuarantineFile, QuarantinedRows};
 use lakegate_pipeline::quarantine::{Tally, quarantine_of};
 use serde_json::json;
@@ -25,6 +25,9 @@ pub async fn run(arguments: &ShowArguments, global: &GlobalArguments) -> Result<
     let table = TableName::new(arguments.table.as_str())?;
     let contract = project.contract(&table)?;
     let format = arguments.chosen(global)?;
+    if let Some(path) = &arguments.output {
+        output::refuse_unwritable(path)?;
+    }
     let lake = context::lake(&project).await?;
     let Some((file, quarantine)) = quarantine_of(&lake, &table, arguments.run).await? else {
         if global.json {
@@ -36,6 +39,9 @@ pub async fn run(arguments: &ShowArguments, global: &GlobalArguments) -> Result<
     };
     let shown = Shown::of(&contract, &quarantine);
     let tally = matching(&quarantine, arguments).await?;
+    if let (0, Some(text)) = (tally.rows, &arguments.rule) {
+        return Err(no_such_rule(&quarantine, file.run, text).await);
+    }
     let limit = arguments.rows(format);
     let found = Found { file: &file, tally: &tally, shown: &shown, rows: tally.rows.min(limit as u64) };
     match (format, &arguments.output) {
@@ -128,6 +134,19 @@ async fn matching(quarantine: &Quarantine, arguments: &ShowArguments) -> Result<
         tally.add(&wanted(&rows, arguments)?);
     }
     Ok(tally)
+}
+
+/// That nothing was refused by such a rule, with the rules by which something was.
+async fn no_such_rule(quarantine: &Quarantine, run: impl std::fmt::Display, text: &str) -> Error {
+    let mut all = Tally::default();
+    if let Ok(mut batches) = quarantine.read(|_| false) {
+        while let Ok(Some(rows)) = batches.try_next().await {
+            all.add(&rows);
+        }
+    }
+    let rules: Vec<&str> = all.worst().iter().map(|(rule, _)| rule.trim()).collect();
+    Error::usage(format!("run {run} refused no row by a rule with `{text}` in its text"))
+        .expected(format!("a part of one of: {}", rules.join("; ")))
 }
 
 /// Hands out the rows that are shown, in their order.
