@@ -129,7 +129,20 @@ fn string(rest: &str) -> std::result::Result<usize, String> {
 /// What stands between the quotes, as written; a line ends in LF, however the file ends its lines.
 pub(crate) fn content(text: &str) -> String {
     let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
-    inner.replace("\r\n", "\n")
+    unix_lines(inner)
+}
+
+/// The text with LF alone where CR, however many, and LF end a line.
+pub(crate) fn unix_lines(text: &str) -> String {
+    let mut lines = text.split('\n').peekable();
+    let mut out = String::with_capacity(text.len());
+    while let Some(line) = lines.next() {
+        match lines.peek() {
+            Some(_) => out.extend([line.trim_end_matches('\r'), "\n"]),
+            None => out.push_str(line),
+        }
+    }
+    out
 }
 
 /// `file:line:column` of a byte.

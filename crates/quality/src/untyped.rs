@@ -1,5 +1,5 @@
 //! Columns that have no type because no row has a value in them: blank in every row of a CSV file, `null` in every row of a JSON
-//! file. They are read as strings that are all NULL, and rules over numbers take them for numbers that are all NULL.
+//! file. They are read as strings, empty or NULL, and rules over numbers take them for numbers that are all NULL.
 
 use arrow::datatypes::{DataType, Field};
 

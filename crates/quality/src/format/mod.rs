@@ -5,7 +5,7 @@ mod tree;
 
 use lakegate_contract::Result;
 
-use crate::lexer::Token;
+use crate::lexer::{Token, unix_lines};
 use crate::parser::{Part, parse_marked};
 use line::one_line;
 pub(crate) use tree::{Tree, trees};
@@ -28,7 +28,7 @@ const INDENT: &str = "    ";
 /// # Errors
 /// The first thing that is not DQDL, as [`parse`](crate::parse()) finds it.
 pub fn format(text: &str, file: &str) -> Result<String> {
-    let text = text.replace("\r\n", "\n");
+    let text = unix_lines(text);
     let parsed = parse_marked(&text, file)?;
     let mut document = Document { text: &text, tokens: &parsed.tokens, lines: Vec::new() };
     for tree in &trees(&parsed.marks) {

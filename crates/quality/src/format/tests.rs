@@ -86,6 +86,13 @@ fn a_rule_has_the_order_and_the_parentheses_of_the_grammar() {
 }
 
 #[test]
+fn carriage_returns_before_a_line_end_are_no_text() {
+    let text = "Rules = [ CustomSql \"select 1\r\r\n from primary\" > 0 ]\r\r\n";
+    assert_eq!(formatted(text), "Rules = [\n    CustomSql \"select 1\n from primary\" > 0\n]\n");
+    crate::exercise::ruleset(text.as_bytes());
+}
+
+#[test]
 fn empty_lists_and_analyzers_have_a_form() {
     insta::assert_snapshot!(formatted("Rules=[]Analyzers=[Distribution \"a\" with bins=20,rebin=false,Mean b]"), @r#"Rules = []
 

@@ -30,11 +30,11 @@ impl Pattern {
         Ok(found.map(|groups| taken(text, groups.get(group).copied().flatten())))
     }
 
-    /// The text with every match replaced.
+    /// The text with every match replaced; `None` if that has more than `longest` bytes.
     ///
     /// # Errors
     /// As [`Pattern::extract`].
-    pub(crate) fn replace(&self, text: &str, replacement: &Replacement) -> Result<String> {
+    pub(crate) fn replace(&self, text: &str, replacement: &Replacement, longest: usize) -> Result<Option<String>> {
         let mut out = String::with_capacity(text.len());
         let mut copied = 0;
         self.each(text, |groups, (start, end)| {
@@ -46,9 +46,10 @@ impl Pattern {
                 });
             }
             copied = end;
+            out.len() <= longest
         })?;
         out.push_str(text.get(copied..).unwrap_or_default());
-        Ok(out)
+        Ok(Some(out).filter(|out| out.len() <= longest))
     }
 
     /// Where the matches stand.
@@ -57,17 +58,23 @@ impl Pattern {
     /// As [`Pattern::extract`].
     pub(crate) fn places(&self, text: &str) -> Result<Vec<(usize, usize)>> {
         let mut places = Vec::new();
-        self.each(text, |_, place| places.push(place))?;
+        self.each(text, |_, place| {
+            places.push(place);
+            true
+        })?;
         Ok(places)
     }
 
-    /// Java's order of matches: the next search begins where the last match ended, one character on if that was empty.
-    fn each(&self, text: &str, mut found: impl FnMut(&Groups, (usize, usize))) -> Result<()> {
+    /// Java's order of matches: the next search begins where the last match ended, one character on if that was empty. Ends when
+    /// `found` wants no more.
+    fn each(&self, text: &str, mut found: impl FnMut(&Groups, (usize, usize)) -> bool) -> Result<()> {
         let mut from = 0;
         while from <= text.len() {
             let Some(groups) = self.next(text, from)? else { return Ok(()) };
             let Some(Some((start, end))) = groups.first().copied() else { return Ok(()) };
-            found(&groups, (start, end));
+            if !found(&groups, (start, end)) {
+                return Ok(());
+            }
             let step = text.get(end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
             from = if end == start { end + step } else { end };
         }

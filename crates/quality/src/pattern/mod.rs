@@ -24,6 +24,8 @@ use print::{Form, printed};
 
 /// Largest compiled form, in bytes.
 const MAX_COMPILED: usize = 8 << 20;
+/// Most ranges of characters, counted anew for every eight repetitions: more can take longer than a second to compile.
+const MAX_WEIGHT: u64 = 80_000;
 /// Most steps back that the backtracking engine may take on one value.
 const MAX_STEPS: usize = 1_000_000;
 
@@ -80,6 +82,11 @@ impl Pattern {
                 .expected("a regular expression of Java (java.util.regex)")
         };
         let parsed = parse::parse(pattern).map_err(refused)?;
+        if parsed.node.weight() > MAX_WEIGHT {
+            return Err(refused(format!(
+                "its classes of characters come to more than {MAX_WEIGHT} ranges, counted anew for every eight repetitions"
+            )));
+        }
         let node = anchor(parsed.node);
         let doubts = node.doubts();
         let engine = if node.needs_backtracking() {

@@ -91,6 +91,9 @@ fn is_terminator(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
+/// That of a boundary of words by Java's definition: it is four looks at a class of 700 ranges and more.
+const BOUNDARY_WEIGHT: u64 = 2_500;
+
 impl Node {
     fn children(&self) -> &[Node] {
         match self {
@@ -110,6 +113,17 @@ impl Node {
             _ => false,
         };
         own || self.children().iter().any(Node::needs_backtracking)
+    }
+
+    /// What compiling it costs, in ranges of characters, counted anew for every eight repetitions.
+    pub(super) fn weight(&self) -> u64 {
+        let inner = self.children().iter().map(Node::weight).fold(1, u64::saturating_add);
+        match self {
+            Node::Class(set) => u64::try_from(set.ranges().len()).unwrap_or(u64::MAX).max(1),
+            Node::Boundary { unicode: false, .. } => BOUNDARY_WEIGHT,
+            Node::Repeat { least, most, .. } => inner.saturating_mul(most.unwrap_or(*least).max(1).div_ceil(8).into()),
+            _ => inner,
+        }
     }
 
     /// Where the linear form could differ.

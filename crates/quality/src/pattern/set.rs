@@ -92,8 +92,14 @@ pub(super) fn range_ignoring_case(first: char, last: char, unicode: bool) -> Cla
     if !unicode {
         return with_ascii_case(set);
     }
-    if set.try_case_fold_simple().is_ok() && first <= 'i' && 'i' <= last {
-        set.union(&known(r"[\x{130}\x{131}]"));
+    // Folding goes through a set character by character: through those alone that have another case.
+    let mut cased = known(r"\p{Changes_When_Casemapped}");
+    cased.intersect(&set);
+    if cased.try_case_fold_simple().is_ok() {
+        set.union(&cased);
+        if first <= 'i' && 'i' <= last {
+            set.union(&known(r"[\x{130}\x{131}]"));
+        }
     }
     set
 }

@@ -78,7 +78,58 @@ fn what_cannot_be_used_is_named() {
     insta::assert_snapshot!(refusal(r"\X"), @r#"the regular expression "\X" cannot be used: `\X` is not supported (write `.` or a class of characters), at character 2; expected a regular expression of Java (java.util.regex)"#);
     insta::assert_snapshot!(refusal(r"\1(a)"), @r#"the regular expression "\1(a)" cannot be used: `\1` refers to a group that is not there yet, at character 3; expected a regular expression of Java (java.util.regex)"#);
     insta::assert_snapshot!(refusal("(?P<year>a)"), @r#"the regular expression "(?P<year>a)" cannot be used: `(?` is followed by something that is neither a kind of group nor a flag (one of `idmsuxU`), at character 4; expected a regular expression of Java (java.util.regex)"#);
-    insta::assert_snapshot!(refusal("((a{1000}){1000}){1000}"), @r#"the regular expression "((a{1000}){1000}){1000}" cannot be used: compiled it is larger than 8388608 bytes; expected a regular expression of Java (java.util.regex)"#);
+    insta::assert_snapshot!(refusal(r"\pL{500}"), @r#"the regular expression "\pL{500}" cannot be used: compiled it is larger than 8388608 bytes; expected a regular expression of Java (java.util.regex)"#);
+    insta::assert_snapshot!(refusal("((a{1000}){1000}){1000}"), @r#"the regular expression "((a{1000}){1000}){1000}" cannot be used: its classes of characters come to more than 80000 ranges, counted anew for every eight repetitions; expected a regular expression of Java (java.util.regex)"#);
+}
+
+#[test]
+fn what_takes_long_to_compile_is_refused() {
+    for pattern in [
+        r"\b".repeat(2_000),
+        r"[^\pL\pN]".repeat(200),
+        r"[\p{L}&&[^\p{Lu}]]".repeat(200),
+        r"(?=\pL{400})".repeat(500),
+        r"(?:\pL{300})++".repeat(500),
+        r"(?>\pL{40})".repeat(900),
+        r"(?<=\pL{40})a".repeat(700),
+    ] {
+        let start = std::time::Instant::now();
+        assert!(refusal(&pattern).contains("come to more than 80000 ranges"), "{}", refusal(&pattern));
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{pattern}");
+    }
+    // Folding a range goes through its characters.
+    let start = std::time::Instant::now();
+    Pattern::full(&format!("(?iu){}", r"[\x{0}-\x{10ffff}]".repeat(300))).unwrap();
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    // What people write is far from that.
+    for pattern in
+        [r"\b\pL+\b".repeat(12), r"[\p{L}\p{N}_-]{1,255}".to_owned(), r"(?=.*\d)(?=.*\p{Lu}).{8,64}".to_owned()]
+    {
+        Pattern::full(&pattern).unwrap();
+    }
+}
+
+/// Every range gives the same set as folding it whole.
+#[test]
+fn ranges_fold_as_the_whole_of_unicode_does() {
+    for (first, last) in [
+        ('\0', char::MAX),
+        ('a', 'z'),
+        ('Ā', 'ɏ'),
+        ('ß', 'ß'),
+        ('K', 'Å'),
+        ('ﬀ', 'ﬆ'),
+        ('ΐ', 'ΰ'),
+        ('Ა', 'ჿ'),
+        ('ꭰ', 'ꮿ'),
+    ] {
+        let mut folded = super::set::range(first, last);
+        folded.try_case_fold_simple().unwrap();
+        let mut own = super::set::range_ignoring_case(first, last, true);
+        own.difference(&super::set::range('İ', 'ı'));
+        folded.difference(&super::set::range('İ', 'ı'));
+        assert_eq!(own, folded, "{first:?} {last:?}");
+    }
 }
 
 #[test]
@@ -88,6 +139,15 @@ fn what_takes_too_many_steps_ends_without_naming_the_value() {
     insta::assert_snapshot!(error.to_string(), @"the regular expression took more than 1000000 steps on a value");
     // The same without a back-reference is linear.
     assert!(!Pattern::full("(a*)*b").unwrap().is_match(&"a".repeat(100_000)).unwrap());
+}
+
+#[test]
+fn a_group_that_is_repeated_no_times_is_counted() {
+    assert!(Pattern::full(r"(a){0}(b)\2").unwrap().is_match("bb").unwrap());
+    assert!(Pattern::full(r"(?:(a)(?=b)){0}(b)\2").unwrap().is_match("bb").unwrap());
+    for pattern in ["(a){0}(b)", "(a(?=x)){0}(b)", "(a){0}(b)(?=$)"] {
+        assert_eq!(Pattern::search(pattern).unwrap().extract("ab", 2).unwrap(), Some("b"), "{pattern}");
+    }
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value};
 use lakegate_contract::{Error, Result, suggest};
 
+use super::bounded::{LONGEST, LONGEST_SQUARED};
 use super::build::{binary, call, case, cast, is_not_null, is_null, minus, not, null, text, whole};
 use super::moment::Format;
 use crate::pattern::{Pattern, Replacement};
@@ -77,8 +78,8 @@ const TEXTS: &[Entry] = &[
     ("substring substr mid", 2, 3, Made(|a| Ok(substring(a)))),
     ("left", 2, 2, Made(|a| Ok(call("substring", vec![cast(a.get(0), "string"), whole(1), a.get(1)])))),
     ("right", 2, 2, Made(|a| Ok(right(&a)))),
-    ("concat", 0, MANY, Made(|a| Ok(call("concat", a.all.into_iter().map(|e| cast(e, "string")).collect())))),
-    ("concat_ws", 1, MANY, Made(|a| Ok(call("concat_ws", a.all.into_iter().map(|e| cast(e, "string")).collect())))),
+    ("concat", 0, MANY, Same("spark_concat")),
+    ("concat_ws", 1, MANY, Same("spark_concat_ws")),
     ("instr", 2, 2, Made(|a| Ok(call("spark_locate", vec![a.get(1), a.get(0), whole(1)])))),
     (
         "locate position charindex",
@@ -87,7 +88,7 @@ const TEXTS: &[Entry] = &[
         Made(|a| Ok(call("spark_locate", vec![a.get(0), a.get(1), a.or(2, whole(1))]))),
     ),
     ("replace", 2, 3, Made(|a| Ok(call("spark_replace", vec![a.get(0), a.get(1), a.or(2, text(""))])))),
-    ("translate", 3, 3, Same("translate")),
+    ("translate", 3, 3, Made(|a| Ok(bounded(call("translate", a.all), LONGEST)))),
     ("split", 2, 3, Made(|a| with_pattern(&a, call("spark_split", vec![a.get(0), a.get(1), a.or(2, whole(-1))])))),
     ("split_part", 3, 3, Same("split_part")),
     (
@@ -111,22 +112,22 @@ const TEXTS: &[Entry] = &[
     ("endswith", 2, 2, Same("ends_with")),
     ("contains", 2, 2, Same("contains")),
     ("reverse", 1, 1, Same("reverse")),
-    ("repeat", 2, 2, Made(|a| Ok(call("repeat", vec![a.get(0), cast(a.get(1), "bigint")])))),
+    ("repeat", 2, 2, Made(|a| Ok(call("spark_repeat", vec![a.get(0), a.get(1)])))),
     ("initcap", 1, 1, Same("initcap")),
     ("ascii", 1, 1, Same("ascii")),
     ("chr char", 1, 1, Same("char")),
-    ("space", 1, 1, Made(|a| Ok(call("space", vec![cast(a.get(0), "int")])))),
+    ("space", 1, 1, Made(|a| Ok(call("spark_repeat", vec![text(" "), a.get(0)])))),
     ("substring_index", 3, 3, Same("substr_index")),
-    ("levenshtein", 2, 2, Same("levenshtein")),
+    ("levenshtein", 2, 2, Made(|a| Ok(call("levenshtein", vec![short(a.get(0)), short(a.get(1))])))),
     ("soundex", 1, 1, Same("soundex")),
     ("find_in_set", 2, 2, Same("find_in_set")),
     ("md5", 1, 1, Same("md5")),
     ("sha sha1", 1, 1, Same("sha1")),
     ("sha2", 2, 2, Same("sha2")),
     ("crc32", 1, 1, Same("crc32")),
-    ("base64", 1, 1, Same("base64")),
+    ("base64", 1, 1, Made(|a| Ok(bounded(call("base64", a.all), LONGEST)))),
     ("unbase64", 1, 1, Same("unbase64")),
-    ("hex", 1, 1, Same("hex")),
+    ("hex", 1, 1, Made(|a| Ok(bounded(call("hex", a.all), LONGEST)))),
     ("unhex", 1, 1, Same("unhex")),
 ];
 
@@ -254,7 +255,7 @@ const ARRAYS: &[Entry] = &[
     ("array_distinct", 1, 1, Same("array_distinct")),
     ("array_max", 1, 1, Same("array_max")),
     ("array_min", 1, 1, Same("array_min")),
-    ("array_join", 2, 3, Same("array_to_string")),
+    ("array_join", 2, 3, Made(|a| Ok(bounded(call("array_to_string", a.all), LONGEST)))),
     ("element_at", 2, 2, Same("array_element")),
 ];
 
@@ -360,6 +361,15 @@ pub(super) fn alternative(expr: Expr) -> Expr {
 
 fn alternatives(all: Vec<Expr>) -> Vec<Expr> {
     all.into_iter().map(alternative).collect()
+}
+
+/// What a library's function makes, if it is not too long.
+fn bounded(made: Expr, longest: usize) -> Expr {
+    call(super::bounded::NAME, vec![made, whole(i64::try_from(longest).unwrap_or(i64::MAX))])
+}
+
+fn short(of: Expr) -> Expr {
+    bounded(cast(of, "string"), LONGEST_SQUARED)
 }
 
 fn boolean(value: bool) -> Expr {

@@ -5,11 +5,13 @@
 //! types of their sides ([`operators`]). Functions come from `datafusion-spark` where that has them right; Spark's own answers, recorded
 //! by `tests/oracle/spark_expressions.py`, decide.
 
+mod bounded;
 mod build;
 mod cast;
 mod dialect;
 pub(crate) mod exercise;
 mod functions;
+mod limits;
 mod moment;
 mod names;
 mod numbers;
@@ -56,7 +58,8 @@ fn spark_state(context: &SessionContext) -> std::result::Result<SessionState, Da
     datafusion_spark::register_all(&mut state)?;
     // The library's takes doubles alone.
     state.register_udaf(datafusion::functions_aggregate::average::avg_udaf())?;
-    let own = [cast::udf(), numbers::division(), numbers::integral_division(), numbers::decimal_division()];
+    let own =
+        [cast::udf(), bounded::udf(), numbers::division(), numbers::integral_division(), numbers::decimal_division()];
     let own = own
         .into_iter()
         .chain([numbers::round(), numbers::bround(), numbers::square_root(), cast::as_number()])
@@ -103,12 +106,14 @@ pub(crate) fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
 
 async fn planned(context: &SessionContext, sql: &str) -> Result<DataFrame> {
     let mut query = dialect::query(sql)?;
+    limits::refuse_growth(&query)?;
     names::Names::new(tables_of(context, &query).await).resolve(&mut query);
     rewrite::rewrite(&mut query)?;
     let state = spark_state(context).map_err(not_planned)?;
     let statement = Statement::Statement(Box::new(ast::Statement::Query(query)));
     let planned = state.statement_to_plan(statement).await;
     let plan = planned.map_err(|error| plan_error::told(&error, &registered(context)))?;
+    limits::refuse_depth(&plan)?;
     SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable as _, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_contract::{Error, type_name};
 
-use super::{cast, dialect, numbers};
+use super::{cast, dialect, numbers, texts};
 
 /// Plans binary operators.
 #[derive(Debug)]
@@ -51,8 +51,7 @@ impl ExprPlanner for Operators {
                 return Ok(PlannerResult::Planned(same_text(raw, &left, &right)?));
             }
             Op::StringConcat => {
-                raw.left = to(raw.left, &left, "string")?;
-                raw.right = to(raw.right, &right, "string")?;
+                return Ok(PlannerResult::Planned(call(texts::concatenation(), vec![raw.left, raw.right])));
             }
             _ => {}
         }

@@ -208,6 +208,39 @@ async fn a_failing_expression_names_no_value() {
 }
 
 #[tokio::test]
+async fn no_function_makes_texts_without_end() {
+    let (batch, _) = recorded();
+    let context = SessionContext::new();
+    context.register_batch("primary", batch).unwrap();
+    let nested = |open: &str, close: &str, times: usize| format!("{}s{}", open.repeat(times), close.repeat(times));
+    for made in [
+        "repeat('a', 2000000000)".to_owned(),
+        "repeat(s, 9223372036854775807)".to_owned(),
+        "space(2000000000)".to_owned(),
+        "lpad(s, 2000000000, 'é')".to_owned(),
+        "hex(hex(repeat('a', 4000000)))".to_owned(),
+        nested("hex(", ")", 40),
+        nested("replace(", ", 'a', 'aaaaaaaaaaaaaaaaaaaaaaaa')", 12),
+        nested("regexp_replace(", ", '$', repeat('a', 1000000))", 12),
+        "repeat(s, 4000000) || repeat(s, 4000000)".to_owned(),
+        "concat_ws(repeat(',', 4000000), s, s, s)".to_owned(),
+        "translate(repeat('a', 4000000), 'a', '한')".to_owned(),
+        "levenshtein(repeat(s, 10000), 'a')".to_owned(),
+        "array_join(split(repeat('a', 4000), ''), repeat(',', 4000))".to_owned(),
+    ] {
+        let answer = match plan(&context, &format!("select length({made}) from primary where s <> ''")) {
+            Err(error) => error.to_string(),
+            Ok(frame) => super::own_error(&frame.collect().await.unwrap_err()).unwrap().to_string(),
+        };
+        assert!(answer.starts_with("a function of SQL m"), "{made}: {answer}");
+    }
+    assert_eq!(
+        answers(&context, "select length(repeat('a', 4000000)) from primary limit 1").await,
+        Ok(vec![json!(4e6)])
+    );
+}
+
+#[tokio::test]
 async fn bombs_do_not_grow_or_overflow() {
     let nested = |open: &str, close: &str, times: usize| format!("{}s{}", open.repeat(times), close.repeat(times));
     for predicate in [

@@ -8,6 +8,7 @@ use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::ScalarUDF;
 
+use super::bounded::{LONGEST, Texts};
 use super::udf::{at, texts, typed, wholes};
 use crate::pattern::{Pattern, Replacement};
 
@@ -23,7 +24,15 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         typed("spark_regexp_substr", |_, _| Ok(DataType::Utf8), |args, _| substr(args)),
         typed("spark_replace", |_, _| Ok(DataType::Utf8), |args, _| plain_replace(args)),
         typed("spark_pad", |_, _| Ok(DataType::Utf8), |args, _| pad(args)),
+        typed("spark_repeat", |_, _| Ok(DataType::Utf8), |args, _| repeat(args)),
+        concatenation(),
+        typed("spark_concat_ws", |_, _| Ok(DataType::Utf8), |args, _| concat_with(args)),
     ]
+}
+
+/// `concat` and `||`.
+pub(super) fn concatenation() -> Arc<ScalarUDF> {
+    typed("spark_concat", |_, _| Ok(DataType::Utf8), |args, _| concat(args))
 }
 
 fn list() -> DataType {
@@ -94,10 +103,13 @@ fn extract(args: &[ArrayRef]) -> Result<ArrayRef> {
 
 fn replace(args: &[ArrayRef]) -> Result<ArrayRef> {
     let replacements = texts(args, 2)?;
+    let mut made = Texts::new();
     let found = matched(args, |pattern, value, row| {
         let Some(text) = at(&replacements, row) else { return Ok(None) };
         let replacement = Replacement::new(text, pattern).map_err(|_| computed("a replacement"))?;
-        pattern.replace(value, &replacement).map(Some).map_err(failed)
+        let replaced = pattern.replace(value, &replacement, LONGEST).map_err(failed)?;
+        made.reserve(replaced.as_ref().map(String::len))?;
+        Ok(replaced)
     })?;
     Ok(Arc::new(StringArray::from(found)))
 }
@@ -171,25 +183,87 @@ fn locate(args: &[ArrayRef]) -> Result<ArrayRef> {
 /// Nothing replaces nothing.
 fn plain_replace(args: &[ArrayRef]) -> Result<ArrayRef> {
     let (values, from, to) = (texts(args, 0)?, texts(args, 1)?, texts(args, 2)?);
-    let each = |row: usize| {
-        let (value, from, to) = (at(&values, row)?, at(&from, row)?, at(&to, row)?);
-        Some(if from.is_empty() { value.to_owned() } else { value.replace(from, to) })
-    };
-    Ok(Arc::new((0..values.len()).map(each).collect::<StringArray>()))
+    each_text(values.len(), |row, made| {
+        let (Some(value), Some(from), Some(to)) = (at(&values, row), at(&from, row), at(&to, row)) else {
+            return Ok(None);
+        };
+        if from.is_empty() {
+            return Ok(Some(value.to_owned()));
+        }
+        let count = value.matches(from).count();
+        let kept = value.len() - count * from.len();
+        made.reserve(count.checked_mul(to.len()).and_then(|new| new.checked_add(kept)))?;
+        Ok(Some(value.replace(from, to)))
+    })
 }
 
 /// `lpad` and `rpad`: a text, a length, what to fill with, and whether to fill on the left.
 fn pad(args: &[ArrayRef]) -> Result<ArrayRef> {
-    const MOST: usize = 1 << 20;
     let (values, lengths, fills, sides) = (texts(args, 0)?, wholes(args, 1)?, texts(args, 2)?, texts(args, 3)?);
-    let each = |row: usize| {
-        let (value, fill, side) = (at(&values, row)?, at(&fills, row)?, at(&sides, row)?);
-        let length = lengths.is_valid(row).then(|| lengths.value(row))?;
-        let length = usize::try_from(length).unwrap_or(0).min(MOST);
+    each_text(values.len(), |row, made| {
+        let (Some(value), Some(fill), Some(side)) = (at(&values, row), at(&fills, row), at(&sides, row)) else {
+            return Ok(None);
+        };
+        if lengths.is_null(row) {
+            return Ok(None);
+        }
+        let length = usize::try_from(lengths.value(row)).unwrap_or(0);
         let missing = length.saturating_sub(value.chars().count());
+        if missing == 0 {
+            return Ok(Some(value.chars().take(length).collect()));
+        }
+        if fill.is_empty() {
+            return Ok(Some(value.to_owned()));
+        }
+        made.reserve(missing.checked_mul(fill.chars().map(char::len_utf8).max().unwrap_or(0)))?;
         let filled: String = fill.chars().cycle().take(missing).collect();
-        let whole = if side == "l" { format!("{filled}{value}") } else { format!("{value}{filled}") };
-        Some(if missing == 0 { value.chars().take(length).collect() } else { whole })
-    };
-    Ok(Arc::new((0..values.len()).map(each).collect::<StringArray>()))
+        Ok(Some(if side == "l" { format!("{filled}{value}") } else { format!("{value}{filled}") }))
+    })
+}
+
+/// A text so many times.
+fn repeat(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let (values, times) = (texts(args, 0)?, wholes(args, 1)?);
+    each_text(values.len(), |row, made| {
+        let (Some(value), true) = (at(&values, row), times.is_valid(row)) else { return Ok(None) };
+        let times = usize::try_from(times.value(row).max(0)).unwrap_or(usize::MAX);
+        if value.is_empty() {
+            return Ok(Some(String::new()));
+        }
+        made.reserve(value.len().checked_mul(times))?;
+        Ok(Some(value.repeat(times)))
+    })
+}
+
+/// Texts one behind the other; NULL if one is NULL.
+fn concat(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let all = (0..args.len()).map(|index| texts(args, index)).collect::<Result<Vec<_>>>()?;
+    let rows = all.first().map_or(1, Array::len);
+    each_text(rows, |row, made| {
+        let Some(parts) = all.iter().map(|texts| at(texts, row)).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        made.reserve(Some(parts.iter().map(|part| part.len()).sum()))?;
+        Ok(Some(parts.concat()))
+    })
+}
+
+/// Texts that are not NULL with the first one between them; NULL if that is NULL.
+fn concat_with(args: &[ArrayRef]) -> Result<ArrayRef> {
+    let separators = texts(args, 0)?;
+    let all = (1..args.len()).map(|index| texts(args, index)).collect::<Result<Vec<_>>>()?;
+    each_text(separators.len(), |row, made| {
+        let Some(separator) = at(&separators, row) else { return Ok(None) };
+        let parts: Vec<&str> = all.iter().filter_map(|texts| at(texts, row)).collect();
+        made.reserve(Some(parts.iter().map(|part| part.len() + separator.len()).sum()))?;
+        Ok(Some(parts.join(separator)))
+    })
+}
+
+/// A text for each row; `each` takes room for what it makes.
+fn each_text(rows: usize, mut each: impl FnMut(usize, &mut Texts) -> Result<Option<String>>) -> Result<ArrayRef> {
+    let mut made = Texts::new();
+    for row in 0..rows {
+        let text = each(row, &mut made)?;
+        made.push(text);
+    }
+    Ok(made.finish())
 }
