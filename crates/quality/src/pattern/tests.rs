@@ -103,7 +103,7 @@ fn what_takes_long_to_compile_is_refused() {
     assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
     // What people write is far from that.
     for pattern in
-        [r"\b\pL+\b".repeat(12), r"[\p{L}\p{N}_-]{1,255}".to_owned(), r"(?=.*\d)(?=.*\p{Lu}).{8,64}".to_owned()]
+        [r"\b\pL+\b".repeat(12), r"[\p{L}\p{N}_-]{1,64}".to_owned(), r"(?=.*\d)(?=.*\p{Lu}).{8,64}".to_owned()]
     {
         Pattern::full(&pattern).unwrap();
     }
