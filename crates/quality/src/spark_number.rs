@@ -121,14 +121,15 @@ fn nearest(mantissa: u128, exponent: i64) -> f64 {
         return f64::INFINITY;
     }
     let unit = (top - BITS).max(LEAST);
-    let kept = match u32::try_from(unit - exponent) {
-        Err(_) => return scaled(mantissa as f64, exponent),
-        Ok(0) => mantissa,
-        Ok(shift @ 1..=127) => {
+    if unit <= exponent {
+        return scaled(mantissa as f64, exponent);
+    }
+    let kept = match unit - exponent {
+        shift @ 1..=127 => {
             let (kept, rest, half) = (mantissa >> shift, mantissa & ((1 << shift) - 1), 1 << (shift - 1));
             kept + u128::from(rest > half || (rest == half && kept % 2 == 1))
         }
-        Ok(_) => 0,
+        _ => 0,
     };
     scaled(kept as f64, unit)
 }
@@ -180,4 +181,63 @@ pub(crate) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let value = value.checked_mul(10i128.checked_pow(missing)?)?.checked_add(up)?;
     let fits = value < 10i128.checked_pow(precision.into())?;
     fits.then_some(if text.starts_with('-') { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponents_beyond_all_doubles_take_no_time() {
+        let start = std::time::Instant::now();
+        for (text, value) in [
+            ("0x1p-107458107458745", 0.0),
+            ("0x1p-99999999999999999999", 0.0),
+            ("0x1p107458107458745", f64::INFINITY),
+            ("-0x1p99999999999999999999", f64::NEG_INFINITY),
+            ("0x0.0000000000000000000000000000000000000000001p172", 1.0),
+            ("0x10000000000000000000000000000000000000000000p-172", 1.0),
+            ("1e-2147483648", 0.0),
+            ("1e99999999999999999999", f64::INFINITY),
+        ] {
+            assert_eq!(double(text), Some(value), "{text}");
+            let decimal = decimal(text, 38, 38);
+            assert!(decimal.is_none_or(|decimal| decimal == 0), "{text}");
+        }
+        assert!(start.elapsed() < std::time::Duration::from_millis(500));
+    }
+
+    #[test]
+    fn hexadecimal_digits_round_to_the_nearest_double() {
+        for (text, value) in [
+            ("0x1.00000000000008p0", 1.0),
+            ("0x1.000000000000080000000000000000000000000000001p0", 1.0 + f64::EPSILON),
+            ("0x1.00000000000018p0", 1.0 + 2.0 * f64::EPSILON),
+            ("0x0.8p-1022", f64::MIN_POSITIVE / 2.0),
+            ("0x0.fffffffffffffp-1022", f64::MIN_POSITIVE - f64::from_bits(1)),
+            ("0x0.fffffffffffff8p-1022", f64::MIN_POSITIVE),
+        ] {
+            assert_eq!(double(text), Some(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn decimals_round_half_away_from_zero() {
+        for (text, scale, value) in [
+            ("1.005", 2, Some(101)),
+            ("-1.005", 2, Some(-101)),
+            ("1.004", 2, Some(100)),
+            ("12", 2, Some(1200)),
+            ("1e3", 0, Some(1000)),
+            ("0.04", 1, Some(0)),
+            ("0.05", 1, Some(1)),
+            ("1e-9", 2, Some(0)),
+            (".5", 0, Some(1)),
+            ("", 2, None),
+            ("x", 2, None),
+            ("1e99", 2, None),
+        ] {
+            assert_eq!(decimal(text, 38, scale), value, "{text}");
+        }
+    }
 }

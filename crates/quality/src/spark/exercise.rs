@@ -69,20 +69,35 @@ fn batch() -> std::result::Result<RecordBatch, DataFusionError> {
 /// Reads any bytes as a statement and as a predicate of Spark SQL; plans the one, and judges rows by the other.
 ///
 /// # Panics
-/// When a text leads to what is told as a defect of lakegate, or when a predicate keeps other rows than a statement with the same.
+/// When a text leads to what is told as a defect of lakegate, or when a predicate keeps other rows than a
+/// statement with the same, or than of each row alone.
 pub fn spark_sql(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let ground = ground();
     let _ = custom_sql::tables(text);
     no_defect(custom_sql::plan(&ground.context, text));
     let Some(filter) = no_defect(ground.compiler.predicate(text)) else { return };
+    let alone: Vec<Option<BooleanArray>> =
+        (0..ground.batch.num_rows()).map(|row| no_defect(filter.kept(&ground.batch.slice(row, 1)))).collect();
     let Some(kept) = no_defect(filter.kept(&ground.batch)) else { return };
-    let Some(counted) = counted(ground, text) else { return };
     // What asks for the time may get another answer a moment later.
     let lower = text.to_lowercase();
-    let timeless = !["now", "cur", "local", "unix"].iter().any(|word| lower.contains(word));
-    if timeless && i64::try_from(kept.true_count()).ok() != Some(counted) {
+    if ["now", "cur", "local", "unix"].iter().any(|word| lower.contains(word)) {
+        return;
+    }
+    rows_stand_alone(&kept, &alone);
+    let Some(counted) = counted(ground, text) else { return };
+    if i64::try_from(kept.true_count()).ok() != Some(counted) {
         panic!("a predicate keeps {} rows, and a statement {counted}", kept.true_count());
+    }
+}
+
+/// A row is kept or not whatever stands beside it.
+fn rows_stand_alone(kept: &BooleanArray, alone: &[Option<BooleanArray>]) {
+    for (row, alone) in alone.iter().enumerate() {
+        if alone.as_ref().is_some_and(|alone| alone.value(0) != kept.value(row)) {
+            panic!("row {row} is judged otherwise alone");
+        }
     }
 }
 
