@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{lakegate, python, real_data, repository, run_python};
+use crate::support::{binary, lakegate, python, real_data, repository, run_python};
 
 /// Generated data: NULL, NaN, negative zero, values that are large and near each other, texts of several scripts.
 #[test]
@@ -18,6 +18,19 @@ fn rules_measure_what_another_engine_does() {
 fn rules_measure_what_another_engine_does_of_real_data() {
     let (Some(python), Some(olist)) = (python(), real_data("olist")) else { return };
     assert!(differences(&python, &["olist", olist.to_str().unwrap()]) > 300);
+}
+
+/// Which rows break which rule, in files of several types: rules about keys, other datasets, statements, and combinations.
+#[test]
+fn rows_that_break_a_rule_are_those_of_another_engine() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let script = repository().join("tests/oracle/quality_oracle_rows.py");
+    let arguments = [binary().to_str().unwrap().to_owned(), folder.path().to_str().unwrap().to_owned()];
+    let told = run_python(&python, &script, &arguments.each_ref().map(String::as_str)).expect_code(0).json();
+    let differences: Vec<&str> = told["differences"].as_array().unwrap().iter().map(|d| d.as_str().unwrap()).collect();
+    assert!(differences.is_empty(), "{} of {}:\n{}", differences.len(), told["rules"], differences.join("\n"));
+    assert!(told["rules"].as_u64().unwrap() > 150);
 }
 
 /// Fails the test with all that differs; gives the number of rules.

@@ -63,6 +63,13 @@ pub(crate) fn tables(sql: &str) -> Vec<String> {
     if refuse_monsters(sql).is_err() { Vec::new() } else { crate::spark::tables(sql) }
 }
 
+/// Whether a text of rules or of SQL, in lower case, could name a column: reading one too many does no harm.
+pub(crate) fn could_name(text: &str, column: &str) -> bool {
+    let name = column.to_lowercase();
+    // A backtick within backticks is written twice.
+    text.contains(&name) || (name.contains('`') && text.contains(&name.replace('`', "``")))
+}
+
 /// Plans a statement that may only read.
 pub(crate) fn plan(context: &SessionContext, sql: &str) -> Result<DataFrame> {
     refuse_monsters(sql)?;

@@ -8,6 +8,7 @@ use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result};
 
 use crate::ast::{Analyzer, Leaf, Node, Rule, Ruleset};
+use crate::custom_sql::could_name;
 use crate::distribution;
 use crate::files::FileListing;
 use crate::finding::{Finding, combine, errored, finding, told};
@@ -103,7 +104,7 @@ impl DatasetRules {
         };
         let mut evaluation = Evaluation::default();
         for planned in &self.rules {
-            let finding = self.judge_rule(planned, &judge, &mut evaluation.series).await?;
+            let finding = self.judge_rule(planned, &judge, &mut evaluation).await?;
             evaluation.outcomes.push(outcome(&planned.of, finding, history));
         }
         for planned in &self.analyzers {
@@ -117,7 +118,7 @@ impl DatasetRules {
         &self,
         planned: &Planned<Rule>,
         judge: &Judge<'_>,
-        series: &mut BTreeMap<String, f64>,
+        evaluation: &mut Evaluation,
     ) -> Result<Finding> {
         let mut findings = Vec::new();
         for (index, leaf) in (planned.first..).zip(&planned.leaves) {
@@ -126,13 +127,19 @@ impl DatasetRules {
             } else {
                 judge.leaf(leaf, index).await
             };
-            series.extend(judge.series(leaf, &finding));
+            evaluation.series.extend(judge.series(leaf, &finding));
             findings.push(finding);
         }
-        if planned.by_row {
-            return self.judge_by_row(planned, &findings, judge).await;
+        let mut unjudged = findings.iter().any(|finding| finding.result == RuleResult::Error);
+        let found = match planned.by_row {
+            true => self.judge_by_row(planned, &findings, judge).await?,
+            false => combine(&planned.of.node, &mut findings.into_iter()),
+        };
+        unjudged |= found.result == RuleResult::Error;
+        if unjudged {
+            evaluation.unjudged.insert(evaluation.outcomes.len());
         }
-        Ok(combine(&planned.of.node, &mut findings.into_iter()))
+        Ok(found)
     }
 
     /// A combination whose truth is asked of each row. Where it has rules over the dataset, their truth must be known before: it takes a
@@ -267,10 +274,7 @@ fn scanned_columns(schema: &SchemaRef, rules: &[Rule], analyzers: &[Analyzer]) -
     }
     let texts = rules.iter().map(Rule::text).chain(analyzers.iter().map(Analyzer::text));
     let texts: Vec<String> = texts.map(str::to_lowercase).collect();
-    let named = |field: &&Arc<Field>| {
-        let name = field.name().to_lowercase();
-        texts.iter().any(|text| text.contains(&name))
-    };
+    let named = |field: &&Arc<Field>| texts.iter().any(|text| could_name(text, field.name()));
     let mut fields: Vec<Arc<Field>> = schema.fields().iter().filter(named).cloned().collect();
     if fields.is_empty() {
         fields.extend(schema.fields().first().cloned());

@@ -85,7 +85,7 @@ impl Judge<'_> {
             "AggregateMatch" => matching::aggregate_match(leaf, self.context).await,
             "DatasetMatch" => matching::dataset_match(leaf, self.schema, self.context).await,
             "ReferentialIntegrity" => queries::referential_integrity(leaf, self.context).await,
-            "CustomSql" => queries::custom_sql(leaf, self.schema, self.context).await,
+            "CustomSql" => queries::custom_sql(leaf, self.context).await,
             _ if is_file_rule(leaf) => judge_files(leaf, self.files, chrono::Utc::now()).await,
             "DetectAnomalies" => return Box::pin(self.anomalies(leaf, index)).await,
             other => Err(Error::usage(format!("`{other}` cannot be evaluated by lakegate"))),

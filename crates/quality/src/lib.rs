@@ -18,6 +18,7 @@ mod ast;
 mod castable;
 mod check;
 mod compare;
+mod compared;
 mod condition;
 mod custom_sql;
 mod dataset;

@@ -7,6 +7,7 @@ use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result, type_name};
 
 use crate::ast::Leaf;
+use crate::compared::Compared;
 use crate::finding::{Finding, finding, number};
 use crate::measure::as_double;
 use crate::queries::{counts, only_row, present, quoted, unreadable};
@@ -142,11 +143,6 @@ impl Pairs {
             .unzip();
         Self { own, theirs }
     }
-
-    fn named(columns: &[String], prefix: char) -> String {
-        let named = |(i, column): (usize, &String)| format!("{} AS {prefix}{i}", quoted(column));
-        columns.iter().enumerate().map(named).collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// Rows whose key stands in the other dataset with the same values, over rows. Keys must be unique on both sides, and NULL in a key
@@ -162,14 +158,15 @@ pub(crate) async fn dataset_match(leaf: &Leaf, schema: &SchemaRef, context: &Ses
         return Ok(finding(false, [], Some(why)));
     }
     let rows = counts(context, "SELECT count(*) FROM \"primary\"").await?;
-    let hits = counts(context, &matching_rows(&keys, &compared, alias)).await?;
-    let ([Some(rows)], [Some(hits)]) = (rows.as_slice(), hits.as_slice()) else {
-        return Err(Error::bug("a count is missing"));
-    };
+    let [Some(rows)] = rows.as_slice() else { return Err(Error::bug("a count is missing")) };
+    let unique = keys.own.len();
+    let (own, theirs) = ([keys.own, compared.own].concat(), [keys.theirs, compared.theirs].concat());
+    // A key is there once on each side.
+    let hits = Compared::with_table(context, &own, alias, &theirs, unique).await?.grouped().await?;
     if *rows == 0 {
         return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
     }
-    Ok(number(leaf, as_double(*hits) / as_double(*rows)))
+    Ok(number(leaf, as_double(hits) / as_double(*rows)))
 }
 
 /// Whether no key stands twice on either side; if one does, on which.
@@ -200,23 +197,6 @@ async fn repeated_keys(context: &SessionContext, table: &str, columns: &[String]
         format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {present} GROUP BY {listed} HAVING count(*) > 1)");
     let found = counts(context, &sql).await?;
     found.first().copied().flatten().ok_or_else(|| Error::bug("a count is missing"))
-}
-
-/// Groups both sides together, which can spill: a key is there once on each side, so a group with both is one matching row.
-fn matching_rows(keys: &Pairs, compared: &Pairs, alias: &str) -> String {
-    let side = |keys: &[String], compared: &[String], own: u8, table: &str| {
-        let values = Pairs::named(compared, 'v');
-        let values = if values.is_empty() { values } else { format!("{values}, ") };
-        let marks = format!("{own} AS own, {} AS theirs", 1 - own);
-        format!("SELECT {}, {values}{marks} FROM {} WHERE {}", Pairs::named(keys, 'k'), quoted(table), present(keys))
-    };
-    let names = |prefix: char, columns: &[String]| (0..columns.len()).map(move |i| format!("{prefix}{i}"));
-    let grouped = names('k', &keys.own).chain(names('v', &compared.own)).collect::<Vec<_>>().join(", ");
-    format!(
-        "SELECT count(*) FROM (SELECT 1 FROM ({} UNION ALL {}) GROUP BY {grouped} HAVING sum(own) > 0 AND sum(theirs) > 0)",
-        side(&keys.own, &compared.own, 1, "primary"),
-        side(&keys.theirs, &compared.theirs, 0, alias),
-    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What judging a rule gave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,8 @@ pub struct AnalyzerOutcome {
 pub struct Evaluation {
     /// Of each rule, in order.
     pub outcomes: Vec<RuleOutcome>,
+    /// Which of the rules could not be judged, wholly or in a part: by their places among the outcomes.
+    pub unjudged: BTreeSet<usize>,
     /// Of each analyzer, in order.
     pub analyzers: Vec<AnalyzerOutcome>,
     /// All that was measured, under names that stay the same from run to run: what a later [`crate::History`] is made of.

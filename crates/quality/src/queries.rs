@@ -1,70 +1,34 @@
 //! Rules that take a query of their own.
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext, ident};
 use futures::TryStreamExt as _;
-use lakegate_contract::{Class, Error, Result};
+use lakegate_contract::{Error, Result};
 
 use crate::ast::Leaf;
+use crate::compared::Compared;
 use crate::custom_sql;
 use crate::finding::{Finding, finding, number, thresholded};
 use crate::measure::as_double;
-use crate::row::Compiler;
 
 /// Rows whose key stands in the reference over rows. NULL in a key never matches.
 pub(crate) async fn referential_integrity(leaf: &Leaf, context: &SessionContext) -> Result<Finding> {
     let own = leaf.columns();
     let (alias, theirs) = leaf.reference()?;
-    let matched = own
-        .iter()
-        .zip(&theirs)
-        .map(|(a, b)| format!("p.{} = r.{}", quoted(a), quoted(b)))
-        .collect::<Vec<_>>()
-        .join(" AND ");
-    let (listed, reference) = (theirs.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", "), quoted(&alias));
-    let matching = format!(
-        "SELECT count(*) FROM \"primary\" p LEFT SEMI JOIN (SELECT DISTINCT {listed} FROM {reference}) r ON {matched}"
-    );
-    let hits = match counts(context, &matching).await {
-        // The join holds the reference in memory; grouping both sides together can spill.
-        Err(error) if error.class() == Class::Unavailable => {
-            counts(context, &grouped_match(&own, &theirs, &reference)).await?
-        }
-        other => other?,
-    };
+    let hits = Compared::with_table(context, &own, &alias, &theirs, own.len()).await?.hits().await?;
     let rows = counts(context, "SELECT count(*) FROM \"primary\"").await?;
-    let ([Some(hits)], [Some(rows)]) = (hits.as_slice(), rows.as_slice()) else {
-        return Err(Error::bug("a count is missing"));
-    };
+    let [Some(rows)] = rows.as_slice() else { return Err(Error::bug("a count is missing")) };
     if *rows == 0 {
         return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
     }
-    let ratio = as_double(*hits) / as_double(*rows);
-    Ok(number(leaf, ratio))
-}
-
-/// How many rows have their key in the reference, without holding either side in memory.
-fn grouped_match(own: &[String], theirs: &[String], reference: &str) -> String {
-    let renamed = |columns: &[String]| {
-        columns.iter().enumerate().map(|(i, c)| format!("{} AS k{i}", quoted(c))).collect::<Vec<_>>().join(", ")
-    };
-    let present = present(theirs);
-    let keys = (0..own.len()).map(|i| format!("k{i}")).collect::<Vec<_>>().join(", ");
-    format!(
-        "SELECT CAST(sum(CASE WHEN theirs > 0 THEN own ELSE 0 END) AS bigint) FROM \
-         (SELECT {keys}, sum(o) AS own, max(t) AS theirs FROM \
-           (SELECT {}, 1 AS o, 0 AS t FROM \"primary\" UNION ALL SELECT {}, 0 AS o, 1 AS t FROM {reference} WHERE {present}) \
-          GROUP BY {keys})",
-        renamed(own),
-        renamed(theirs)
-    )
+    Ok(number(leaf, as_double(hits) / as_double(*rows)))
 }
 
 /// What a statement gives: a number, or without a condition the rows that pass.
-pub(crate) async fn custom_sql(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
+pub(crate) async fn custom_sql(leaf: &Leaf, context: &SessionContext) -> Result<Finding> {
     let frame = custom_sql::plan(context, leaf.column())?;
     if leaf.condition.is_some() {
         let batches = frame.collect().await.map_err(unreadable)?;
@@ -85,34 +49,14 @@ pub(crate) async fn custom_sql(leaf: &Leaf, schema: &SchemaRef, context: &Sessio
             None => finding(false, [], Some("the SQL's result is NULL".to_owned())),
         });
     }
-    custom_sql_rows(leaf, schema, frame, context).await
+    custom_sql_rows(leaf, frame, context).await
 }
 
 /// Without a condition, the rows that the statement returns pass and the others fail.
-async fn custom_sql_rows(
-    leaf: &Leaf,
-    schema: &SchemaRef,
-    frame: DataFrame,
-    context: &SessionContext,
-) -> Result<Finding> {
-    use datafusion::common::JoinType;
-    use datafusion::logical_expr::{Operator, binary_expr, ident};
-    let compiler = Compiler::new(SchemaRef::clone(schema));
+async fn custom_sql_rows(leaf: &Leaf, frame: DataFrame, context: &SessionContext) -> Result<Finding> {
     let names: Vec<String> = frame.schema().fields().iter().map(|f| f.name().clone()).collect();
-    for name in &names {
-        compiler.column(name)?;
-    }
-    let renamed = frame
-        .select(names.iter().map(|n| ident(n.as_str()).alias(format!("returned {n}"))))
-        .and_then(DataFrame::distinct)
-        .map_err(unreadable)?;
-    let same = names
-        .iter()
-        .map(|n| binary_expr(ident(n.as_str()), Operator::IsNotDistinctFrom, ident(format!("returned {n}"))));
-    let primary = context.table("primary").await.map_err(unreadable)?;
-    let rows = primary.clone().count().await.map_err(unreadable)? as u64;
-    let joined = primary.join_on(renamed, JoinType::LeftSemi, same).map_err(unreadable)?;
-    let hits = joined.count().await.map_err(unreadable)? as u64;
+    let rows = context.table("primary").await.map_err(unreadable)?.count().await.map_err(unreadable)? as u64;
+    let hits = Compared::with(context, &names, frame, &names, 0).await?.hits().await?;
     if rows == 0 {
         return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
     }

@@ -1,5 +1,6 @@
 //! Row rules over batches, as they pass by in a load.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -78,27 +79,35 @@ impl RowRules {
     /// # Errors
     /// When a rule names a column that the schema lacks, or cannot be compiled; [`check`](crate::check()) finds all of these.
     pub fn compile(ruleset: &Ruleset, schema: SchemaRef) -> Result<Self> {
-        Self::compile_those(ruleset, &Compiler::new(schema), is_row_rule)
+        Self::compile_those(ruleset, &Compiler::new(schema), |_, rule| is_row_rule(rule))
     }
 
-    /// Compiles all rules that say something of single rows, also those that hold when a share of the rows satisfies them, and those
-    /// about keys of which `keys` knows.
+    /// Compiles all rules that say something of single rows, but for the `unjudged`: also those that hold when a share of the rows
+    /// satisfies them, and those about keys of which `keys` knows.
     ///
     /// # Errors
     /// As [`RowRules::compile`].
-    pub(crate) fn compile_all(ruleset: &Ruleset, schema: SchemaRef, keys: RowKeys) -> Result<Self> {
+    pub(crate) fn compile_all(
+        ruleset: &Ruleset,
+        schema: SchemaRef,
+        keys: RowKeys,
+        unjudged: &BTreeSet<usize>,
+    ) -> Result<Self> {
         let compiler = Compiler::new(schema).with_keys(keys);
         let by_key = |leaf: &Leaf| matches!(compiler.keys.of(leaf), Ok(Some(_)));
         let says = |leaf: &Leaf| is_row_leaf(leaf) || leaf.name() == "Completeness" || by_key(leaf);
-        Self::compile_those(ruleset, &compiler, |rule| rule.node.leaves().into_iter().all(says))
+        Self::compile_those(ruleset, &compiler, |number, rule| {
+            !unjudged.contains(&number) && rule.node.leaves().into_iter().all(says)
+        })
     }
 
-    fn compile_those(ruleset: &Ruleset, compiler: &Compiler, chosen: impl Fn(&Rule) -> bool) -> Result<Self> {
+    fn compile_those(ruleset: &Ruleset, compiler: &Compiler, chosen: impl Fn(usize, &Rule) -> bool) -> Result<Self> {
         let rules = ruleset
             .rules()
             .iter()
-            .filter(|rule| chosen(rule))
-            .map(|rule| {
+            .enumerate()
+            .filter(|(number, rule)| chosen(*number, rule))
+            .map(|(_, rule)| {
                 let place = || crate::lexer::place(&ruleset.text, &ruleset.file, rule.start);
                 let node = compiler.node(&rule.node).map_err(|e| e.within(place()))?;
                 Ok(CompiledRule { text: rule.text.clone(), warns: rule.only_warns(), node })

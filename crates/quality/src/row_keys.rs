@@ -8,16 +8,17 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::TableReference;
-use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::prelude::{DataFrame, SessionContext, ident};
 use futures::StreamExt as _;
 use lakegate_contract::{Class, Error, Result};
 
 use crate::ast::Leaf;
+use crate::compared::common_types;
 use crate::finding::told;
 use crate::keys::{self, KeyCounter, KeyHasher, KeySet, Keyless};
 use crate::matching::{Pairs, keys_are_unique, other_columns};
 use crate::queries::unreadable;
+use crate::custom_sql::could_name;
 use crate::row::{Compiler, Filter};
 use crate::{custom_sql, pass};
 
@@ -34,6 +35,8 @@ pub(crate) struct KeyTruth {
     keyless: Keyless,
     /// Whether a row without a key satisfies the rule.
     keyless_passes: bool,
+    /// Whether there is no such row.
+    all_have_keys: bool,
     /// The keys that break it.
     broken: KeySet,
 }
@@ -81,7 +84,11 @@ impl RowKeys {
         let counted = count(frame, bytes, countings).await?;
         for (search, counters) in searches.into_iter().zip(counted) {
             let leaf = search.leaf.clone();
-            known.0.push((leaf, its_own(search.finish(counters, bytes).await)?.map(Arc::new)));
+            let truth = match counters {
+                Ok(counters) => its_own(search.finish(counters, bytes).await)?.map(Arc::new),
+                Err(why) => Err(why),
+            };
+            known.0.push((leaf, truth));
         }
         Ok(known)
     }
@@ -123,7 +130,7 @@ impl KeyLeaf {
     /// The rule's truth for each row, filtered out or not.
     pub(crate) fn test(&self, batch: &RecordBatch) -> Result<BooleanArray> {
         let (broken, rows) = (&self.truth.broken, batch.num_rows());
-        if broken.is_empty() && (self.truth.keyless_passes || self.truth.keyless == Keyless::Never) {
+        if broken.is_empty() && (self.truth.keyless_passes || self.truth.all_have_keys) {
             return Ok(vec![true; rows].into());
         }
         let hashes = self.hasher.hashes(&columns_of(batch, &self.columns)?)?;
@@ -143,7 +150,8 @@ struct Search<'a> {
     types: Vec<DataType>,
     keyless: Keyless,
     keyless_passes: bool,
-    /// The keys of the other dataset, in columns of the same types.
+    all_have_keys: bool,
+    /// The columns of the other dataset, in the same order.
     there: Option<DataFrame>,
 }
 
@@ -157,7 +165,7 @@ impl<'a> Search<'a> {
                 let (alias, theirs) = leaf.reference()?;
                 let own = leaf.columns();
                 let there = context.table(TableReference::bare(alias)).await.map_err(unreadable)?;
-                let there = there.select(theirs.iter().map(|name| ident(name.as_str()))).map_err(unreadable)?;
+                let there = placed(&there, &theirs)?;
                 (own.clone(), Keyless::AnyNull(own.len()), Some(there))
             }
             "DatasetMatch" => match matched(leaf, schema, context).await? {
@@ -172,9 +180,14 @@ impl<'a> Search<'a> {
             "IsPrimaryKey" => (leaf.parameters.clone(), Keyless::AnyNull(leaf.parameters.len()), None),
             _ => (leaf.parameters.clone(), Keyless::AllNull, None),
         };
-        let types = common_types(&columns, schema, there.as_ref())?;
+        let types = match &there {
+            Some(there) => common_types(&columns, schema, there.schema().as_arrow())?,
+            None => types_of(&columns, schema)?,
+        };
         let keyless_passes = keyless == Keyless::AllNull;
-        Ok(Some(Self { leaf, columns, types, keyless, keyless_passes, there }))
+        // A value that the common type cannot hold is no key.
+        let all_have_keys = keyless == Keyless::Never && types == types_of(&columns, schema)?;
+        Ok(Some(Self { leaf, columns, types, keyless, keyless_passes, all_have_keys, there }))
     }
 
     fn counter(&self, bytes: usize) -> Result<KeyCounter> {
@@ -184,7 +197,7 @@ impl<'a> Search<'a> {
     fn counting(&self, scanned: &SchemaRef, bytes: usize) -> Result<Counting> {
         let compiler = Compiler::new(SchemaRef::clone(scanned));
         let columns = self.columns.iter().map(|column| compiler.column(column)).collect::<Result<_>>()?;
-        Ok(Counting { columns, filter: compiler.filter(self.leaf)?, counter: self.counter(bytes)? })
+        Ok(Counting { columns, filter: compiler.filter(self.leaf)?, counter: Ok(self.counter(bytes)?) })
     }
 
     async fn finish(self, mut counters: Vec<KeyCounter>, bytes: usize) -> Result<KeyTruth> {
@@ -194,14 +207,16 @@ impl<'a> Search<'a> {
                 let columns: Vec<usize> = (0..self.types.len()).collect();
                 let there = |bytes| {
                     let counter = self.counter(bytes)?.of_the_other();
-                    Ok(vec![Counting { columns: columns.clone(), filter: None, counter }])
+                    Ok(vec![Counting { columns: columns.clone(), filter: None, counter: Ok(counter) }])
                 };
-                counters.extend(count(frame.clone(), bytes, there).await?.into_iter().flatten());
+                for counted in count(frame.clone(), bytes, there).await? {
+                    counters.extend(counted.map_err(Error::usage)?);
+                }
                 keys::missing_there(counters, bytes).await?
             }
         };
-        let Self { columns, types, keyless, keyless_passes, .. } = self;
-        Ok(KeyTruth { columns, types, keyless, keyless_passes, broken })
+        let Self { columns, types, keyless, keyless_passes, all_have_keys, .. } = self;
+        Ok(KeyTruth { columns, types, keyless, keyless_passes, all_have_keys, broken })
     }
 }
 
@@ -217,27 +232,24 @@ async fn matched(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> R
     if keys_are_unique(leaf, &keys, context).await?.is_err() {
         return Ok(None);
     }
-    let theirs = keys.theirs.iter().chain(&compared.theirs);
     let there = context.table(TableReference::bare(leaf.column())).await.map_err(unreadable)?;
-    let there = there.select(theirs.map(|name| ident(name.as_str()))).map_err(unreadable)?;
+    let there = placed(&there, &[keys.theirs, compared.theirs].concat())?;
     let keyless = Keyless::AnyNull(keys.own.len());
     Ok(Some((keys.own.into_iter().chain(compared.own).collect(), keyless, Some(there))))
 }
 
-/// The types in which columns and those of the other dataset are compared: the engine's own choice for `=`.
-fn common_types(columns: &[String], schema: &Schema, there: Option<&DataFrame>) -> Result<Vec<DataType>> {
+/// Columns under the names of their places: a rule may name one twice.
+fn placed(frame: &DataFrame, names: &[String]) -> Result<DataFrame> {
+    let columns = names.iter().enumerate().map(|(place, name)| ident(name.as_str()).alias(format!("c{place}")));
+    frame.clone().select(columns.collect::<Vec<_>>()).map_err(unreadable)
+}
+
+fn types_of(columns: &[String], schema: &Schema) -> Result<Vec<DataType>> {
     let own = columns.iter().map(|name| match schema.field_with_name(name) {
         Ok(field) => Ok(field.data_type().clone()),
         Err(_) => Err(crate::row::unknown_column(name, schema)),
     });
-    let own = own.collect::<Result<Vec<DataType>>>()?;
-    let Some(there) = there else { return Ok(own) };
-    let theirs = there.schema().fields().iter();
-    let common = |(own, theirs): (&DataType, &Arc<Field>)| {
-        comparison_coercion(own, theirs.data_type())
-            .ok_or_else(|| Error::usage("the columns of the two datasets cannot be compared"))
-    };
-    own.iter().zip(theirs).map(common).collect()
+    own.collect()
 }
 
 /// The columns that the searches need: those of the keys, and what their `where` could mean.
@@ -245,9 +257,8 @@ fn scanned(searches: &[Search<'_>], schema: &Schema) -> SchemaRef {
     let filters: Vec<String> =
         searches.iter().filter_map(|search| search.leaf.filter.as_deref()).map(str::to_lowercase).collect();
     let needed = |field: &&Arc<Field>| {
-        let name = field.name().to_lowercase();
         searches.iter().any(|search| search.columns.contains(field.name()))
-            || filters.iter().any(|filter| filter.contains(&name))
+            || filters.iter().any(|filter| could_name(filter, field.name()))
     };
     Arc::new(Schema::new(schema.fields().iter().filter(needed).cloned().collect::<Vec<_>>()))
 }
@@ -256,8 +267,12 @@ fn scanned(searches: &[Search<'_>], schema: &Schema) -> SchemaRef {
 struct Counting {
     columns: Vec<usize>,
     filter: Option<Filter>,
-    counter: KeyCounter,
+    /// Or why the rule fails on the data, while others go on.
+    counter: std::result::Result<KeyCounter, String>,
 }
+
+/// The counters of a rule from all parts of the data, or why it fails on them.
+type Counted = std::result::Result<Vec<KeyCounter>, String>;
 
 /// Counts keys in one pass, every partition in its own task: for each of what `countings` gives, the counters of all tasks. Those of
 /// one place hold about `bytes` together.
@@ -265,7 +280,7 @@ async fn count(
     frame: DataFrame,
     bytes: usize,
     countings: impl Fn(usize) -> Result<Vec<Counting>>,
-) -> Result<Vec<Vec<KeyCounter>>> {
+) -> Result<Vec<Counted>> {
     let streams = frame.execute_stream_partitioned().await.map_err(unreadable)?;
     let bytes = bytes / streams.len().max(1);
     // Dropped with the judgement, when that is stopped.
@@ -280,19 +295,32 @@ async fn count(
             Ok::<_, Error>(countings)
         });
     }
-    let mut all: Vec<Vec<KeyCounter>> = Vec::new();
+    let mut all: Vec<Counted> = Vec::new();
     while let Some(part) = tasks.join_next().await {
         let part = part.map_err(|_| Error::bug("collecting keys has stopped"))??;
-        all.resize_with(part.len(), Vec::new);
-        all.iter_mut().zip(part).for_each(|(counters, counting)| counters.push(counting.counter));
+        all.resize_with(part.len(), || Ok(Vec::new()));
+        for (counted, counting) in all.iter_mut().zip(part) {
+            match (counted.as_mut(), counting.counter) {
+                (Ok(counters), Ok(counter)) => counters.push(counter),
+                (Ok(_), Err(why)) => *counted = Err(why),
+                (Err(_), _) => {}
+            }
+        }
     }
     Ok(all)
 }
 
 impl Counting {
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let kept = self.filter.as_ref().map(|filter| filter.kept(batch)).transpose()?;
-        self.counter.add(&columns_of(batch, &self.columns)?, kept.as_ref())
+        let Ok(counter) = &mut self.counter else { return Ok(()) };
+        let kept = match its_own(self.filter.as_ref().map(|filter| filter.kept(batch)).transpose())? {
+            Ok(kept) => kept,
+            Err(why) => {
+                self.counter = Err(why);
+                return Ok(());
+            }
+        };
+        counter.add(&columns_of(batch, &self.columns)?, kept.as_ref())
     }
 }
 

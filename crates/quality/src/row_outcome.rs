@@ -1,5 +1,6 @@
 //! What the rules say of each row, in the columns that Glue gives them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, BooleanArray, ListArray, RecordBatch, StringArray, UInt32Array};
@@ -63,26 +64,36 @@ impl Said {
 }
 
 impl RowOutcomes {
-    /// Compiles the rules of a ruleset that say something of single rows; the others skip every row. For rules about keys, table
-    /// `primary` of the context is read once before: which of them are repeated, or stand in another dataset, is known only then.
+    /// Refuses rows that have one of the four columns already.
     ///
     /// # Errors
-    /// As [`RowRules::compile`]; when the schema has one of the four columns already; and when the data cannot be read.
+    /// When they have.
+    pub fn refuse_judged(schema: &Schema) -> Result<()> {
+        match [RULES_PASS, RULES_FAIL, RULES_SKIP, EVALUATION_RESULT].iter().find(|name| schema.index_of(name).is_ok()) {
+            None => Ok(()),
+            Some(name) => Err(Error::usage(format!("the data has a column `{name}` already"))
+                .help("it holds the outcome of an earlier judgement: judge the data without it")),
+        }
+    }
+
+    /// Compiles the rules of a ruleset that say something of single rows; the others skip every row, and so do those that
+    /// [could not be judged](crate::Evaluation::unjudged) over the dataset. For rules about keys, table `primary` of the context is
+    /// read once before: which of them are repeated, or stand in another dataset, is known only then.
+    ///
+    /// # Errors
+    /// As [`RowRules::compile`] and [`RowOutcomes::refuse_judged`], and when the data cannot be read.
     pub async fn prepare(
         ruleset: &Ruleset,
         schema: SchemaRef,
         options: &Options,
+        unjudged: &BTreeSet<usize>,
         context: &SessionContext,
     ) -> Result<Self> {
-        for name in [RULES_PASS, RULES_FAIL, RULES_SKIP, EVALUATION_RESULT] {
-            if schema.field_with_name(name).is_ok() {
-                return Err(Error::usage(format!("the data has a column `{name}` already"))
-                    .help("it holds the outcome of an earlier judgement: judge the data without it"));
-            }
-        }
-        let leaves: Vec<&Leaf> = ruleset.rules().iter().flat_map(|rule| rule.node.leaves()).collect();
+        Self::refuse_judged(&schema)?;
+        let judged = ruleset.rules().iter().enumerate().filter(|(number, _)| !unjudged.contains(number));
+        let leaves: Vec<&Leaf> = judged.flat_map(|(_, rule)| rule.node.leaves()).collect();
         let keys = RowKeys::find(&leaves, &schema, context).await?;
-        let rules = RowRules::compile_all(ruleset, schema, keys)?;
+        let rules = RowRules::compile_all(ruleset, schema, keys, unjudged)?;
         let texts: Vec<&str> = ruleset.rules().iter().map(crate::Rule::text).collect();
         let places = places_of(&rules.rules(), &texts)?;
         Ok(Self { rules, places, texts: StringArray::from(texts), filtered: options.filtered_rows })
@@ -197,7 +208,7 @@ mod tests {
         let ruleset = crate::parse(rules, "t.dqdl").unwrap();
         let options = Options { filtered_rows, ..Options::default() };
         let schema = context.table("primary").await.unwrap().schema().as_arrow().clone();
-        RowOutcomes::prepare(&ruleset, Arc::new(schema), &options, context).await
+        RowOutcomes::prepare(&ruleset, Arc::new(schema), &options, &BTreeSet::new(), context).await
     }
 
     async fn judged_rows(rows: &RecordBatch, rules: &str, filtered_rows: FilteredRows) -> JudgedRows {

@@ -37,7 +37,7 @@ use object_store::path::Path;
 use files_table::FilesTable;
 use kind::{Kind, Named};
 use location::Found;
-pub use placed::{PlacedBatch, place_fields};
+pub use placed::{PlacedBatch, place_fields, refuse_placed};
 
 /// Files whose heads are read together.
 const TOGETHER: usize = 16;
@@ -206,7 +206,7 @@ impl Datasets {
         Ok((shaped, Source::Files { root: root.clone(), table, kind: named.kind }))
     }
 
-    /// The table with what a look at its files tells: statistics, and which numbers are codes.
+    /// The table with what a look at its files tells: statistics, and which cells would be misread.
     async fn completed(
         &self,
         root: &FileRoot,
@@ -220,7 +220,7 @@ impl Datasets {
                 let statistics = self.statistics(root, &table, files).await?;
                 table.with_statistics(statistics)
             }
-            Kind::Csv => match shape::with_leading_zeros_as_text(&self.context, &table).await? {
+            Kind::Csv => match shape::with_misread_cells_as_text(&self.context, &table).await? {
                 Some(schema) => table.with_schema(schema),
                 None => table,
             },
@@ -403,6 +403,23 @@ mod tests {
         let (_, dataset) = registered(&file).await.unwrap();
         assert_eq!(dataset.schema.field(0).data_type(), &DataType::Int64);
         assert_eq!(dataset.schema.field(1).data_type(), &DataType::Utf8);
+    }
+
+    #[tokio::test]
+    async fn a_day_that_no_calendar_has_does_not_keep_the_data_from_being_judged() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        let text = "whole,day,time,end\n2026-03-01,2026-03-01,2026-03-01 10:00:00,2026-03-01 10:00:00.0000001\n\
+                    2026-03-02,2026-02-30,2026-03-01 25:00:00,9999-12-31 23:59:59.9999999\n,,,\n";
+        std::fs::write(&file, text).unwrap();
+        let (datasets, dataset) = registered(&file).await.unwrap();
+        let types: Vec<_> = dataset.schema.fields().iter().map(|field| field.data_type().clone()).collect();
+        let end = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
+        assert_eq!(types, [DataType::Date32, DataType::Utf8, DataType::Utf8, end]);
+        let text = query(&datasets, "SELECT max(whole), max(day), max(time), max(\"end\") FROM primary").await;
+        for value in ["2026-03-02", "2026-03-01", "2026-03-01 25:00:00", "9999-12-31T23:59:59.999999"] {
+            assert!(text.contains(value), "{text}");
+        }
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Builder, RecordBatch, StringBuilder};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::{Stream, StreamExt as _};
@@ -25,6 +25,18 @@ const ROW: &str = "_row";
 /// The columns of a row's place.
 pub fn place_fields() -> [Field; 2] {
     [Field::new(OBJECT, DataType::Utf8, false), Field::new(ROW, DataType::Int64, false)]
+}
+
+/// Refuses data with a column that has the name of one of a place.
+///
+/// # Errors
+/// When there is one.
+pub fn refuse_placed(schema: &Schema) -> Result<()> {
+    match place_fields().iter().find(|field| schema.index_of(field.name()).is_ok()) {
+        None => Ok(()),
+        Some(field) => Err(Error::usage(format!("the data has a column `{}` already", field.name()))
+            .help("it would say of a bad row where it stands: judge the data without it")),
+    }
 }
 
 /// Rows in the order in which they stand in their files.
@@ -53,12 +65,7 @@ impl Datasets {
     /// # Errors
     /// When a column has the name of one of a place, or the data cannot be read.
     pub async fn placed(&self, dataset: &Dataset) -> Result<PlacedRows> {
-        for field in place_fields() {
-            if dataset.read.index_of(field.name()).is_ok() {
-                return Err(Error::usage(format!("the data has a column `{}` already", field.name()))
-                    .help("it would say of a bad row where it stands: judge the data without it"));
-            }
-        }
+        refuse_placed(&dataset.read)?;
         // In one partition, rows come in the order in which they stand.
         let config = self.context.copied_config().with_target_partitions(1).with_repartition_file_scans(false);
         let context = SessionContext::new_with_config_rt(config, self.context.runtime_env());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::AsArray as _;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::functions_aggregate::expr_fn::bool_or;
-use datafusion::prelude::{DataFrame, SessionContext, cast, coalesce, col, ident, lit};
+use datafusion::prelude::{DataFrame, Expr, SessionContext, cast, coalesce, col, ident, lit, try_cast};
 
 use super::files_table::FilesTable;
 
@@ -74,27 +74,22 @@ pub fn blank_text_is_empty(frame: DataFrame, cells: &Schema) -> Frame {
     frame.select(columns)
 }
 
-/// A number with a zero in front is a code: read as a number it would lose its zero, and rules would judge another value.
-/// `None` when there is none.
-pub async fn with_leading_zeros_as_text(
+/// Columns whose cells have the form of a type and cannot all be read as of it are text. A number with a zero in front is a code, and
+/// would lose its zero; 30 February and the hour 25 are no times, and nothing of the file could be read. `None` when there is none.
+pub async fn with_misread_cells_as_text(
     context: &SessionContext,
     table: &FilesTable,
 ) -> datafusion::error::Result<Option<SchemaRef>> {
     let inferred = table.file_schema();
-    let whole = |field: &Field| field.data_type().is_integer();
-    let asked: Vec<_> = inferred
-        .fields()
-        .iter()
-        .filter(|f| whole(f))
-        .map(|f| bool_or(ident(f.name()).like(lit("0_%"))).alias(f.name()))
-        .collect();
+    let asked = inferred.fields().iter().filter_map(|field| Some(bool_or(misread(field)?).alias(field.name())));
+    let asked: Vec<_> = asked.collect();
     if asked.is_empty() {
         return Ok(None);
     }
     let texts: Vec<_> = inferred.fields().iter().map(|f| Field::new(f.name(), DataType::Utf8, true)).collect();
     let frame = context.read_table(Arc::new(table.with_schema(Arc::new(Schema::new(texts)))))?;
     let found = frame.aggregate(Vec::new(), asked)?.collect().await?;
-    let coded = |name: &str| {
+    let is_misread = |name: &str| {
         found.iter().any(|batch| {
             batch
                 .column_by_name(name)
@@ -102,14 +97,26 @@ pub async fn with_leading_zeros_as_text(
                 .is_some_and(|c| c.iter().any(|v| v == Some(true)))
         })
     };
-    if !inferred.fields().iter().any(|f| whole(f) && coded(f.name())) {
+    if !inferred.fields().iter().any(|f| is_misread(f.name())) {
         return Ok(None);
     }
     let typed = inferred.fields().iter().map(|f| {
-        let data_type = if whole(f) && coded(f.name()) { DataType::Utf8 } else { f.data_type().clone() };
+        let data_type = if is_misread(f.name()) { DataType::Utf8 } else { f.data_type().clone() };
         Field::new(f.name(), data_type, true)
     });
     Ok(Some(Arc::new(Schema::new(typed.collect::<Vec<_>>()))))
+}
+
+/// Whether a text would be read as another value, or not at all, as of the type of a column; `None` where none would.
+fn misread(field: &Field) -> Option<Expr> {
+    let text = ident(field.name());
+    match field.data_type() {
+        whole if whole.is_integer() => Some(text.like(lit("0_%"))),
+        time @ (DataType::Date32 | DataType::Timestamp(..)) => {
+            Some(text.clone().is_not_null().and(try_cast(text, time.clone()).is_null()))
+        }
+        _ => None,
+    }
 }
 
 /// One schema for CSV files of the same header: a column that is not of one type in all of them is text, unless it is of numbers.
@@ -131,12 +138,16 @@ fn common_type(a: DataType, b: &DataType) -> DataType {
         (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
         (DataType::Date32, DataType::Timestamp(..)) => b.clone(),
         (DataType::Timestamp(..), DataType::Date32) => a,
+        // Units are in the order of their size.
+        (DataType::Timestamp(own, _), DataType::Timestamp(other, _)) => if other > own { b.clone() } else { a },
         _ => DataType::Utf8,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::TimeUnit;
+
     use super::*;
 
     #[test]
@@ -148,5 +159,18 @@ mod tests {
         ]);
         let types: Vec<_> = merged.fields().iter().map(|f| f.data_type().clone()).collect();
         assert_eq!(types, [DataType::Date32, DataType::Float64, DataType::Utf8]);
+    }
+
+    #[test]
+    fn times_of_several_files_have_the_finest_unit() {
+        let time = |unit| DataType::Timestamp(unit, None);
+        for (a, b, common) in [
+            (time(TimeUnit::Second), time(TimeUnit::Microsecond), time(TimeUnit::Microsecond)),
+            (time(TimeUnit::Millisecond), time(TimeUnit::Second), time(TimeUnit::Millisecond)),
+            (DataType::Date32, time(TimeUnit::Second), time(TimeUnit::Second)),
+        ] {
+            assert_eq!(common_type(a.clone(), &b), common);
+            assert_eq!(common_type(b, &a), common);
+        }
     }
 }

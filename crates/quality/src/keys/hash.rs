@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, BooleanBufferBuilder, make_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
 use arrow::row::{RowConverter, SortField};
 use lakegate_contract::{Error, Result};
 use twox_hash::XxHash3_128;
@@ -59,15 +59,20 @@ impl KeyHasher {
         Ok(Self { converter, types: types.to_vec(), keyless })
     }
 
-    /// The keys of rows: columns of other types are cast, and what cannot be is NULL.
+    /// The keys of rows: columns of other types are cast, and a row of which a value cannot be has none.
     pub(crate) fn hashes(&self, columns: &[ArrayRef]) -> Result<Hashes> {
         let rows = columns.first().map_or(0, |c| c.len());
-        let cast = |(column, wanted): (&ArrayRef, &DataType)| match column.data_type() == wanted {
-            true => canonical(column),
-            false => canonical(&cast(column, wanted).map_err(kernel)?),
+        let mut held = None;
+        let mut cast = |(column, wanted): (&ArrayRef, &DataType)| {
+            if column.data_type() == wanted {
+                return canonical(column);
+            }
+            let cast = cast(column, wanted).map_err(kernel)?;
+            held = NullBuffer::union(held.as_ref(), held_by(column, &cast).as_ref());
+            canonical(&cast)
         };
-        let columns: Vec<ArrayRef> = columns.iter().zip(&self.types).map(cast).collect::<Result<_>>()?;
-        let present = self.present(&columns, rows);
+        let columns: Vec<ArrayRef> = columns.iter().zip(&self.types).map(&mut cast).collect::<Result<_>>()?;
+        let present = NullBuffer::union(held.as_ref(), self.present(&columns, rows).as_ref());
         let hashes = match (&self.converter, columns.as_slice()) {
             (None, [only]) => hashes_of_one(only)?,
             (None, _) => return Err(Error::bug("keys without a converter")),
@@ -126,21 +131,48 @@ fn is_plain(data_type: &DataType) -> bool {
         || (data_type.is_primitive() && !data_type.is_floating())
 }
 
-/// Zero has two forms in floating point and NaN many; as keys they are one each.
+/// The rows whose value the type that it was cast to can hold; `None`: all.
+fn held_by(column: &ArrayRef, cast: &ArrayRef) -> Option<NullBuffer> {
+    let values = cast.logical_nulls()?;
+    let held = match column.logical_nulls() {
+        Some(before) => values.inner() | &!before.inner(),
+        None => values.into_inner(),
+    };
+    Some(NullBuffer::new(held)).filter(|held| held.null_count() > 0)
+}
+
+/// Zero has two forms in floating point and NaN many; as keys they are one each, also within lists and structures.
 fn canonical(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(match column.data_type() {
-        DataType::Float64 => Arc::new(
-            column
-                .as_primitive::<Float64Type>()
-                .unary::<_, Float64Type>(|v| if v.is_nan() { f64::NAN } else { v + 0.0 }),
-        ),
-        DataType::Float32 => Arc::new(
-            column
-                .as_primitive::<Float32Type>()
-                .unary::<_, Float32Type>(|v| if v.is_nan() { f32::NAN } else { v + 0.0 }),
-        ),
+        DataType::Float64 => one_zero::<Float64Type>(column, |v| if v.is_nan() { f64::NAN } else { v + 0.0 }),
+        DataType::Float32 => one_zero::<Float32Type>(column, |v| if v.is_nan() { f32::NAN } else { v + 0.0 }),
+        DataType::Float16 => {
+            type Half = <Float16Type as ArrowPrimitiveType>::Native;
+            one_zero::<Float16Type>(column, |v| if v.is_nan() { Half::NAN } else { v + Half::ZERO })
+        }
+        nested if nested.is_nested() && holds_floats(nested) => {
+            let data = column.to_data();
+            let parts = data.child_data().iter().map(|part| Ok(canonical(&make_array(part.clone()))?.to_data()));
+            let parts = parts.collect::<Result<Vec<_>>>()?;
+            make_array(data.into_builder().child_data(parts).build().map_err(kernel)?)
+        }
         _ => ArrayRef::clone(column),
     })
+}
+
+fn one_zero<T: ArrowPrimitiveType>(column: &ArrayRef, canonical: impl Fn(T::Native) -> T::Native) -> ArrayRef {
+    Arc::new(column.as_primitive::<T>().unary::<_, T>(canonical))
+}
+
+fn holds_floats(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => holds_floats(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_floats(field.data_type())),
+        other => other.is_floating(),
+    }
 }
 
 /// Hashes of the values of one column that are not NULL.
@@ -160,4 +192,45 @@ fn hashes_of_one(column: &ArrayRef) -> Result<Vec<u128>> {
             values.filter(|(row, _)| valid(row)).map(|(_, value)| hash(value)).collect()
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float16Array, Float64Array, Int64Array, ListArray, StringArray};
+    use arrow::datatypes::Float64Type;
+
+    use super::*;
+
+    fn hashes(hasher: &KeyHasher, columns: &[ArrayRef]) -> Vec<u128> {
+        hasher.hashes(columns).unwrap().hashes
+    }
+
+    #[test]
+    fn zero_is_one_key_in_every_type() {
+        let half = |v: f32| <Float16Type as ArrowPrimitiveType>::Native::from_f32(v);
+        let lists = [Some(vec![Some(0.0), None]), Some(vec![Some(-0.0), None]), None, Some(vec![])];
+        let columns: [ArrayRef; 3] = [
+            Arc::new(Float64Array::from(vec![0.0, -0.0, 1.0])),
+            Arc::new(Float16Array::from(vec![half(0.0), half(-0.0), half(1.0)])),
+            Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(lists).slice(0, 4)),
+        ];
+        for column in columns {
+            let hasher = KeyHasher::new(&[column.data_type().clone()], Keyless::AllNull).unwrap();
+            let found = hashes(&hasher, std::slice::from_ref(&column));
+            assert_eq!(found.len(), 3, "{column:?}");
+            assert!(found[0] == found[1] && found[1] != found[2], "{column:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_common_type_cannot_hold_is_no_key() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("1"), Some("one"), None]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, None]));
+        for keyless in [Keyless::Never, Keyless::AnyNull(0)] {
+            let hasher = KeyHasher::new(&[DataType::Int64], keyless).unwrap();
+            let found = hashes(&hasher, &[Arc::clone(&texts)]);
+            // 1, and NULL, which both sides have.
+            assert_eq!(found, hashes(&hasher, &[numbers.slice(0, 2)]));
+        }
+    }
 }

@@ -16,7 +16,7 @@ use lakegate_contract::{Error, Result};
 pub(crate) use hash::{KeyHasher, Keyless};
 pub(crate) use set::KeySet;
 use set::KeySetBuilder;
-use spill::{Entries, Halves, Run, half_of, merge};
+use spill::{Entries, Halves, Runs, half_of, merge};
 
 /// Set in an entry whose key was seen more than once.
 const REPEATED: u128 = 1;
@@ -24,8 +24,6 @@ const REPEATED: u128 = 1;
 const THERE: u128 = 2;
 /// The bits of an entry that are no part of the key.
 const FLAGS: u128 = REPEATED | THERE;
-/// Runs that are merged at once.
-const MAX_RUNS: usize = 64;
 /// Bytes of an entry.
 const WIDTH: usize = size_of::<u128>();
 
@@ -54,7 +52,7 @@ pub(crate) struct KeyCounter {
     mark: u128,
     buffer: Vec<u128>,
     capacity: usize,
-    runs: Vec<Run>,
+    runs: Runs,
     counts: KeyCounts,
 }
 
@@ -68,7 +66,7 @@ impl KeyCounter {
     pub(crate) fn of(hasher: KeyHasher, columns: usize, bytes: usize) -> Self {
         let counts = KeyCounts { nulls: vec![0; columns], ..KeyCounts::default() };
         let capacity = (bytes / WIDTH).max(1024);
-        Self { hasher, mark: 0, buffer: Vec::new(), capacity, runs: Vec::new(), counts }
+        Self { hasher, mark: 0, buffer: Vec::new(), capacity, runs: Runs::default(), counts }
     }
 
     /// The same for the other of two datasets.
@@ -105,12 +103,8 @@ impl KeyCounter {
         compact(&mut self.buffer);
         // Little was repeated: the buffer would be full again at once.
         if self.buffer.len() > self.capacity / 2 {
-            self.runs.push(Run::write(self.buffer.iter().copied())?);
+            self.runs.write(&self.buffer)?;
             self.buffer.clear();
-        }
-        if self.runs.len() >= MAX_RUNS {
-            let runs = std::mem::take(&mut self.runs);
-            self.runs.push(Run::merged(runs)?);
         }
         Ok(())
     }
@@ -121,7 +115,7 @@ impl KeyCounter {
         for (half, entries) in sources.iter_mut().zip([self.buffer, above]) {
             half.push(Entries::Memory(entries.into_iter()));
         }
-        self.runs.into_iter().try_for_each(|run| run.add_to(sources))
+        self.runs.add_to(sources)
     }
 }
 
@@ -250,6 +244,20 @@ mod tests {
         let parts = [unique, again, few];
         assert_eq!(counted(&parts, 0).await, expected(&parts));
         assert_eq!(counted(&parts, 1 << 30).await, expected(&parts));
+    }
+
+    #[tokio::test]
+    async fn what_spills_takes_few_open_files() {
+        let mut counter = KeyCounter::new(&[DataType::Int64], 0).unwrap();
+        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = open();
+        // More than 64 runs of 1,024 entries, of which 64 become one of the next level.
+        for n in 0..100_i64 {
+            counter.add(&[Arc::new(Int64Array::from_iter_values(n * 1000..(n + 1) * 1000))], None).unwrap();
+        }
+        // Other tests may open some at the same time.
+        assert!(open() < before + 30, "{} files are open", open() - before);
+        assert_eq!(total(vec![counter]).await.unwrap().once, 100_000);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Judging a dataset.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use chrono::Utc;
 use lakegate_contract::{Class, Error, Result};
 use lakegate_pipeline::shown_duration;
-use lakegate_quality::{DatasetRules, Options, RuleResult, Ruleset, Scope, check_with_references, parse, text_of};
+use lakegate_quality::{DatasetRules, RuleResult, Ruleset, Scope, check_with_references, parse, text_of};
 use tokio::sync::oneshot;
 use ulid::Ulid;
 
@@ -110,6 +110,9 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
     if let Some(problem) = Error::first_of(check_with_references(&ruleset, "primary", &references).await) {
         return Err(problem);
     }
+    if arguments.row_outcomes.is_some() || arguments.bad_rows.is_some() {
+        rows::refuse_names(&primary)?;
+    }
     phases.now(format!("judging {} rules", ruleset.rules().len()));
     let rules = DatasetRules::compile(&ruleset, SchemaRef::clone(&primary.schema), Scope::Whole, &options)?;
     let rules = super::files::known(rules, &ruleset, &arguments.data, &primary).await?;
@@ -122,7 +125,7 @@ async fn judge(arguments: JudgeArguments) -> Result<Judgement> {
         // The statement of a rule may have met what cannot be read: then it is the data that is wrong.
         datasets.refuse_broken().await?;
     }
-    let rows = match write_rows(&arguments, &datasets, &primary, &ruleset, &options, &phases).await {
+    let rows = match write_rows(&arguments, &datasets, &primary, &ruleset, &evaluation.unjudged, &phases).await {
         Ok(rows) => rows,
         Err(error) => return Err(datasets.explained(error).await),
     };
@@ -150,14 +153,14 @@ async fn write_rows(
     datasets: &Datasets,
     primary: &Dataset,
     ruleset: &Ruleset,
-    options: &Options,
+    unjudged: &BTreeSet<usize>,
     phases: &Phases,
 ) -> Result<Option<RowCounts>> {
     let paths = [arguments.row_outcomes.as_ref(), arguments.bad_rows.as_ref()];
     if paths.iter().all(Option::is_none) {
         return Ok(None);
     }
-    rows::write(datasets, primary, ruleset, options, paths, phases).await.map(Some)
+    rows::write(datasets, primary, ruleset, &arguments.options(), unjudged, paths, phases).await.map(Some)
 }
 
 /// The result in its format: to the file, with the table for the terminal, or to standard output.

@@ -1,5 +1,6 @@
 //! Every row judged, and written with what the rules say of it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use lakegate_quality::{JudgedRows, Options, RowOutcomes, Ruleset};
 use super::judgement::RowCounts;
 use super::phases::Phases;
 use super::row_files::RowFile;
-use crate::dataset::{Dataset, Datasets, PlacedBatch, place_fields};
+use crate::dataset::{Dataset, Datasets, PlacedBatch, place_fields, refuse_placed};
 
 /// The files that rows go to.
 struct Files {
@@ -23,12 +24,22 @@ struct Files {
     placed: SchemaRef,
 }
 
+/// Refuses data with a column of a name that rows are to get.
+///
+/// # Errors
+/// When there is one.
+pub fn refuse_names(primary: &Dataset) -> Result<()> {
+    RowOutcomes::refuse_judged(&primary.read)?;
+    refuse_placed(&primary.read)
+}
+
 /// Judges the rows of `primary` and writes them; a batch at a time is held.
 pub async fn write(
     datasets: &Datasets,
     primary: &Dataset,
     ruleset: &Ruleset,
     options: &Options,
+    unjudged: &BTreeSet<usize>,
     [row_outcomes, bad_rows]: [Option<&PathBuf>; 2],
     phases: &Phases,
 ) -> Result<RowCounts> {
@@ -39,7 +50,7 @@ pub async fn write(
     let create = |path: Option<&PathBuf>, schema| path.map(|path| RowFile::create(path, schema)).transpose();
     let mut files = Files { all: create(row_outcomes, &schema)?, bad: create(bad_rows, &placed)?, placed };
     phases.now("looking for the rows that break rules about keys");
-    let outcomes = RowOutcomes::prepare(ruleset, Arc::clone(&primary.read), options, datasets.context()).await?;
+    let outcomes = RowOutcomes::prepare(ruleset, Arc::clone(&primary.read), options, unjudged, datasets.context()).await?;
     let mut batches = std::pin::pin!(rows.batches());
     let mut counts =
         RowCounts { row_outcomes: row_outcomes.cloned(), bad_rows: bad_rows.cloned(), ..RowCounts::default() };
@@ -49,6 +60,8 @@ pub async fn write(
             counts.processed += judged.batch.num_rows() as u64;
             counts.failed += judged.failed.true_count() as u64;
             files.take(&judged, &part.places)?;
+            // Rows that are read faster than they are written never make it wait: it could not be stopped.
+            tokio::task::yield_now().await;
         }
         phases.written(counts.processed);
     }
