@@ -113,7 +113,11 @@ impl Compared {
         let field = |name: &String| schema.field_with_name(name).cloned().map_err(|_| unknown_column(name, schema));
         let others = Schema::new(theirs.iter().map(field).collect::<Result<Vec<_>>>()?);
         let types = common_types(own, primary.schema().as_arrow(), &others)?;
-        let pair = |((own, theirs), common): ((&String, &String), _)| Pair { own: own.clone(), theirs: theirs.clone(), common };
+        let pair = |((own, theirs), common): ((&String, &String), _)| Pair {
+            own: own.clone(),
+            theirs: theirs.clone(),
+            common,
+        };
         let pairs = own.iter().zip(theirs).zip(types).map(pair).collect();
         Ok(Self { primary, other, pairs, keys })
     }
@@ -153,7 +157,8 @@ impl Compared {
             .and_then(|groups| groups.aggregate(Vec::new(), vec![sum(ident("own"))]))
             .map_err(unreadable)?;
         let batches = hits.collect().await.map_err(unreadable)?;
-        let sums = batches.iter().filter_map(|batch| batch.columns().first()?.as_primitive_opt::<Int64Type>()?.iter().next());
+        let sums =
+            batches.iter().filter_map(|batch| batch.columns().first()?.as_primitive_opt::<Int64Type>()?.iter().next());
         // Without a group there is no sum.
         Ok(sums.flatten().next().map_or(0, i64::unsigned_abs))
     }
@@ -209,7 +214,9 @@ fn one_zero(column: Expr, data_type: &DataType) -> Expr {
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::DataType::{Boolean, Date32, Decimal128, Float32, Float64, Int32, Int64, Timestamp, UInt64, Utf8};
+    use arrow::datatypes::DataType::{
+        Boolean, Date32, Decimal128, Float32, Float64, Int32, Int64, Timestamp, UInt64, Utf8,
+    };
     use arrow::datatypes::TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
 
     use super::*;
