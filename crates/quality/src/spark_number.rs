@@ -188,8 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exponents_beyond_all_doubles_take_no_time() {
-        let start = std::time::Instant::now();
+    fn exponents_beyond_all_doubles_end() {
         for (text, value) in [
             ("0x1p-107458107458745", 0.0),
             ("0x1p-99999999999999999999", 0.0),
@@ -204,7 +203,6 @@ mod tests {
             let decimal = decimal(text, 38, 38);
             assert!(decimal.is_none_or(|decimal| decimal == 0), "{text}");
         }
-        assert!(start.elapsed() < std::time::Duration::from_millis(500));
     }
 
     #[test]

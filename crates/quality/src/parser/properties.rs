@@ -204,6 +204,23 @@ proptest! {
     }
 }
 
+/// What the fuzzer begins with: each is read, and together they have every rule type.
+#[test]
+fn seeds_of_the_fuzzer_cover_the_rule_types() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/ruleset");
+    let seeds = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = std::collections::BTreeSet::new();
+    for seed in seeds.filter(|path| path.extension().is_some_and(|extension| extension == "dqdl")) {
+        let text = std::fs::read_to_string(&seed).unwrap();
+        let ruleset = parse(&text, "t").unwrap_or_else(|error| panic!("{}: {error}", seed.display()));
+        found.extend(ruleset.rules().iter().flat_map(|rule| rule.node.leaves()).map(|leaf| leaf.name().to_owned()));
+        exercise(text.as_bytes());
+    }
+    let missing: Vec<_> =
+        crate::rule_type::RULE_TYPES.iter().filter(|t| !found.contains(t.name)).map(|t| t.name).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[test]
 fn nothing_that_is_deep_overflows_the_stack() {
     let times = 200_000;

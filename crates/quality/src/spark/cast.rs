@@ -378,4 +378,21 @@ mod tests {
         let moments: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![i64::MIN]));
         assert_eq!(to_text(&moments).unwrap().as_string::<i32>().value(0), "-290308-12-21 19:59:05.224192");
     }
+    #[test]
+    fn every_cast_that_is_planned_gives_a_value_or_null() {
+        let decimals = Decimal128Array::from(vec![0, 5]).with_precision_and_scale(10, 2).unwrap();
+        let truths = array(&(Arc::new(decimals) as ArrayRef), &DataType::Boolean).unwrap();
+        assert_eq!(truths.as_boolean().iter().collect::<Vec<_>>(), [Some(false), Some(true)]);
+        let truths: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+        let one = array(&truths, &DataType::Decimal128(10, 2)).unwrap();
+        assert_eq!(one.as_primitive::<Decimal128Type>().value(0), 100);
+        let moment = array(&truths, &TIMESTAMP).unwrap();
+        assert_eq!(moment.as_primitive::<TimestampMicrosecondType>().value(0), 1);
+        let days: ArrayRef = Arc::new(arrow::array::Date64Array::from(vec![i64::MAX, 86_400_000]));
+        let texts = array(&days, &DataType::Utf8).unwrap();
+        assert_eq!(texts.as_string::<i32>().iter().collect::<Vec<_>>(), [None, Some("1970-01-02")]);
+        for other in [DataType::Binary, DataType::Interval(arrow::datatypes::IntervalUnit::DayTime)] {
+            assert!(impossible(&other, &DataType::Int32) && !impossible(&other, &DataType::Utf8), "{other}");
+        }
+    }
 }

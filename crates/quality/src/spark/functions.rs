@@ -78,7 +78,7 @@ const TEXTS: &[Entry] = &[
     ("substring substr mid", 2, 3, Made(|a| Ok(substring(a)))),
     ("left", 2, 2, Made(|a| Ok(call("substring", vec![cast(a.get(0), "string"), whole(1), a.get(1)])))),
     ("right", 2, 2, Made(|a| Ok(right(&a)))),
-    ("concat", 0, MANY, Same("spark_concat")),
+    ("concat", 0, MANY, Made(|a| Ok(if a.len() == 0 { text("") } else { call("spark_concat", a.all) }))),
     ("concat_ws", 1, MANY, Same("spark_concat_ws")),
     ("instr", 2, 2, Made(|a| Ok(call("spark_locate", vec![a.get(1), a.get(0), whole(1)])))),
     (

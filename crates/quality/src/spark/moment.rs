@@ -128,17 +128,25 @@ fn field(time: NaiveDateTime, letter: char, count: usize) -> String {
     format!("{number:0count$}")
 }
 
-/// What a text has told so far.
+/// What a text has told so far; what it tells twice must be the same.
 #[derive(Default)]
 struct Parts {
     year: Option<i32>,
     month: Option<u32>,
     day: Option<u32>,
-    hour: u32,
-    half: Option<bool>,
-    minute: u32,
-    second: u32,
-    nanos: u32,
+    hour: Option<u32>,
+    /// Of half a day, from 0.
+    half_hour: Option<u32>,
+    /// The half of the day: 0 or 1.
+    half: Option<u32>,
+    minute: Option<u32>,
+    second: Option<u32>,
+    nanos: Option<u32>,
+}
+
+/// Notes a value, unless another one is there.
+fn note<T: PartialEq + Copy>(field: &mut Option<T>, value: T) -> Option<()> {
+    (*field.get_or_insert(value) == value).then_some(())
 }
 
 impl Parts {
@@ -149,11 +157,8 @@ impl Parts {
         }
         if letter == 'a' {
             let (name, rest) = text.split_at_checked(2)?;
-            self.half = Some(match name {
-                "AM" => false,
-                "PM" => true,
-                _ => return None,
-            });
+            let half = ["AM", "PM"].iter().position(|known| *known == name)?;
+            note(&mut self.half, u32::try_from(half).ok()?)?;
             return Some(rest);
         }
         let available = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -167,18 +172,18 @@ impl Parts {
         let (digits, rest) = text.split_at_checked(wanted)?;
         let number: u32 = digits.parse().ok()?;
         match letter {
-            'y' | 'u' if count == 2 => self.year = i32::try_from(number + 2000).ok(),
-            'y' | 'u' => self.year = i32::try_from(number).ok(),
-            'M' | 'L' => self.month = Some(number),
-            'd' => self.day = Some(number),
-            'H' if number < 24 => self.hour = number,
-            'h' if (1..=12).contains(&number) => {
-                self.hour = number % 12;
-                self.half.get_or_insert(false);
+            'y' | 'u' if count == 2 => note(&mut self.year, i32::try_from(number + 2000).ok()?)?,
+            'y' | 'u' => note(&mut self.year, i32::try_from(number).ok()?)?,
+            'M' | 'L' => note(&mut self.month, number)?,
+            'd' => note(&mut self.day, number)?,
+            'H' if number < 24 => note(&mut self.hour, number)?,
+            'h' if (1..=12).contains(&number) => note(&mut self.half_hour, number % 12)?,
+            'm' if number < 60 => note(&mut self.minute, number)?,
+            's' if number < 60 => note(&mut self.second, number)?,
+            'S' => {
+                let unit = 10u32.checked_pow(u32::try_from(9usize.checked_sub(wanted)?).ok()?)?;
+                note(&mut self.nanos, number * unit)?;
             }
-            'm' if number < 60 => self.minute = number,
-            's' if number < 60 => self.second = number,
-            'S' => self.nanos = number * 10u32.checked_pow(u32::try_from(9usize.checked_sub(wanted)?).ok()?)?,
             _ => return None,
         }
         Some(rest)
@@ -203,13 +208,47 @@ impl Parts {
             let name = if count == 3 { name.get(..3)? } else { name };
             text.starts_with(name).then_some((month, name))
         })?;
-        self.month = Some(month);
+        note(&mut self.month, month)?;
         text.strip_prefix(name)
     }
 
     fn time(self) -> Option<NaiveDateTime> {
         let date = NaiveDate::from_ymd_opt(self.year.unwrap_or(1970), self.month.unwrap_or(1), self.day.unwrap_or(1))?;
-        let hour = self.hour + if self.half == Some(true) { 12 } else { 0 };
-        date.and_hms_nano_opt(hour, self.minute, self.second, self.nanos)
+        let hour = match self.hour {
+            Some(hour) => {
+                let agrees = self.half.is_none_or(|half| half == hour / 12)
+                    && self.half_hour.is_none_or(|half_hour| half_hour == hour % 12);
+                agrees.then_some(hour)?
+            }
+            None => self.half_hour.unwrap_or(0) + 12 * self.half.unwrap_or(0),
+        };
+        let [minute, second, nanos] = [self.minute, self.second, self.nanos].map(Option::unwrap_or_default);
+        date.and_hms_nano_opt(hour, minute, second, nanos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(format: &str, text: &str) -> Option<String> {
+        Format::new(format).unwrap().read(text).map(|time| time.to_string())
+    }
+
+    #[test]
+    fn what_a_text_tells_twice_must_agree() {
+        assert_eq!(read("yyyy yyyy-MM", "2026 2026-03").as_deref(), Some("2026-03-01 00:00:00"));
+        for (format, text) in [
+            ("yyyy yyyy", "2025 2026"),
+            ("dydy-m-dd", "2026-01-31"),
+            ("MM MMM", "02 Jan"),
+            ("HH a", "03 PM"),
+            ("HH h", "13 2"),
+        ] {
+            assert_eq!(read(format, text), None, "{format}");
+        }
+        for (format, text) in [("a h", "PM 3"), ("h a", "3 PM"), ("HH h a", "15 3 PM"), ("HH", "15")] {
+            assert_eq!(read(format, text).as_deref(), Some("1970-01-01 15:00:00"), "{format}");
+        }
     }
 }
