@@ -60,10 +60,9 @@ fn common_type(own: &DataType, theirs: &DataType) -> Option<DataType> {
         (own, theirs) if (exact(own) && rough(theirs)) || (rough(own) && exact(theirs)) => Float64,
         (Timestamp(unit, own), Timestamp(other, theirs)) => Timestamp(common_unit(*unit, *other), zone(own, theirs)),
         // Nanoseconds would end in the year 2262.
-        (Timestamp(_, own), Date32 | Date64) | (Date32 | Date64, Timestamp(_, own)) => {
+        (Timestamp(_, own), other) | (other, Timestamp(_, own)) if text(other) || matches!(other, Date32 | Date64) => {
             Timestamp(TimeUnit::Microsecond, zone(own, &None))
         }
-        (Timestamp(unit, Some(_)), other) | (other, Timestamp(unit, Some(_))) if text(other) => Timestamp(*unit, utc()),
         (own, theirs) if (own.is_temporal() && theirs.is_integer()) || (own.is_integer() && theirs.is_temporal()) => {
             return None;
         }
@@ -113,7 +112,11 @@ impl Compared {
         let field = |name: &String| schema.field_with_name(name).cloned().map_err(|_| unknown_column(name, schema));
         let others = Schema::new(theirs.iter().map(field).collect::<Result<Vec<_>>>()?);
         let types = common_types(own, primary.schema().as_arrow(), &others)?;
-        let pair = |((own, theirs), common): ((&String, &String), _)| Pair { own: own.clone(), theirs: theirs.clone(), common };
+        let pair = |((own, theirs), common): ((&String, &String), _)| Pair {
+            own: own.clone(),
+            theirs: theirs.clone(),
+            common,
+        };
         let pairs = own.iter().zip(theirs).zip(types).map(pair).collect();
         Ok(Self { primary, other, pairs, keys })
     }
@@ -153,7 +156,8 @@ impl Compared {
             .and_then(|groups| groups.aggregate(Vec::new(), vec![sum(ident("own"))]))
             .map_err(unreadable)?;
         let batches = hits.collect().await.map_err(unreadable)?;
-        let sums = batches.iter().filter_map(|batch| batch.columns().first()?.as_primitive_opt::<Int64Type>()?.iter().next());
+        let sums =
+            batches.iter().filter_map(|batch| batch.columns().first()?.as_primitive_opt::<Int64Type>()?.iter().next());
         // Without a group there is no sum.
         Ok(sums.flatten().next().map_or(0, i64::unsigned_abs))
     }
@@ -209,7 +213,9 @@ fn one_zero(column: Expr, data_type: &DataType) -> Expr {
 
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::DataType::{Boolean, Date32, Decimal128, Float32, Float64, Int32, Int64, Timestamp, UInt64, Utf8};
+    use arrow::datatypes::DataType::{
+        Boolean, Date32, Decimal128, Float32, Float64, Int32, Int64, Timestamp, UInt64, Utf8,
+    };
     use arrow::datatypes::TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
 
     use super::*;
@@ -229,6 +235,7 @@ mod tests {
             (Utf8, Int64, Some(Int64)),
             (Utf8, Date32, Some(Date32)),
             (Utf8, Timestamp(Microsecond, seoul()), Some(Timestamp(Microsecond, utc()))),
+            (Utf8, Timestamp(Second, None), Some(Timestamp(Microsecond, None))),
             (Date32, Timestamp(Nanosecond, None), Some(Timestamp(Microsecond, None))),
             (Timestamp(Nanosecond, None), Timestamp(Second, seoul()), Some(Timestamp(Microsecond, utc()))),
             (Timestamp(Millisecond, seoul()), Timestamp(Second, utc()), Some(Timestamp(Millisecond, utc()))),

@@ -14,11 +14,11 @@ use lakegate_contract::{Class, Error, Result};
 
 use crate::ast::Leaf;
 use crate::compared::common_types;
+use crate::custom_sql::could_name;
 use crate::finding::told;
 use crate::keys::{self, KeyCounter, KeyHasher, KeySet, Keyless};
 use crate::matching::{Pairs, keys_are_unique, other_columns};
 use crate::queries::unreadable;
-use crate::custom_sql::could_name;
 use crate::row::{Compiler, Filter};
 use crate::{custom_sql, pass};
 

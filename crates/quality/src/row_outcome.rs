@@ -69,7 +69,8 @@ impl RowOutcomes {
     /// # Errors
     /// When they have.
     pub fn refuse_judged(schema: &Schema) -> Result<()> {
-        match [RULES_PASS, RULES_FAIL, RULES_SKIP, EVALUATION_RESULT].iter().find(|name| schema.index_of(name).is_ok()) {
+        match [RULES_PASS, RULES_FAIL, RULES_SKIP, EVALUATION_RESULT].iter().find(|name| schema.index_of(name).is_ok())
+        {
             None => Ok(()),
             Some(name) => Err(Error::usage(format!("the data has a column `{name}` already"))
                 .help("it holds the outcome of an earlier judgement: judge the data without it")),

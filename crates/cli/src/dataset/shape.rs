@@ -141,7 +141,13 @@ fn common_type(a: DataType, b: &DataType) -> DataType {
         (DataType::Date32, DataType::Timestamp(..)) => b.clone(),
         (DataType::Timestamp(..), DataType::Date32) => a,
         // Units are in the order of their size.
-        (DataType::Timestamp(own, _), DataType::Timestamp(other, _)) => if other > own { b.clone() } else { a },
+        (DataType::Timestamp(own, _), DataType::Timestamp(other, _)) => {
+            if other > own {
+                b.clone()
+            } else {
+                a
+            }
+        }
         _ => DataType::Utf8,
     }
 }

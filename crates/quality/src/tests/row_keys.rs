@@ -38,7 +38,8 @@ fn context() -> SessionContext {
 async fn said(rule: &str, filtered_rows: FilteredRows) -> String {
     let ruleset = parse(&format!("Rules = [ {rule} ]"), "t.dqdl").unwrap();
     let options = Options { filtered_rows, ..Options::default() };
-    let outcomes = RowOutcomes::prepare(&ruleset, rows().schema(), &options, &BTreeSet::new(), &context()).await.unwrap();
+    let outcomes =
+        RowOutcomes::prepare(&ruleset, rows().schema(), &options, &BTreeSet::new(), &context()).await.unwrap();
     let batch = outcomes.judge(&rows()).unwrap().batch;
     let lengths = |name: &str| {
         let lists = batch.column_by_name(name).unwrap().as_list::<i32>().clone();
@@ -99,7 +100,9 @@ async fn rows_are_matched_by_key_and_values() {
     context.register_batch("primary", unique.clone()).unwrap();
     let failed = async |rule: &str| {
         let ruleset = parse(&format!("Rules = [ {rule} ]"), "t.dqdl").unwrap();
-        let outcomes = RowOutcomes::prepare(&ruleset, unique.schema(), &Options::default(), &BTreeSet::new(), &context).await.unwrap();
+        let outcomes = RowOutcomes::prepare(&ruleset, unique.schema(), &Options::default(), &BTreeSet::new(), &context)
+            .await
+            .unwrap();
         let failed = outcomes.judge(&unique).unwrap().failed;
         failed.iter().map(|row| row == Some(true)).collect::<Vec<_>>()
     };
@@ -150,7 +153,8 @@ async fn judged(context: &SessionContext, rows: &RecordBatch, rules: &str) -> Ve
     let options = Options::default();
     let compiled = DatasetRules::compile(&ruleset, rows.schema(), Scope::Whole, &options).unwrap();
     let evaluation = compiled.evaluate(context, &History::new()).await.unwrap();
-    let outcomes = RowOutcomes::prepare(&ruleset, rows.schema(), &options, &evaluation.unjudged, context).await.unwrap();
+    let outcomes =
+        RowOutcomes::prepare(&ruleset, rows.schema(), &options, &evaluation.unjudged, context).await.unwrap();
     let batch = outcomes.judge(rows).unwrap().batch;
     let lists = |name: &str| batch.column_by_name(name).unwrap().as_list::<i32>().clone();
     let (failed, skipped) = (lists(crate::RULES_FAIL), lists(crate::RULES_SKIP));
@@ -177,20 +181,29 @@ async fn what_the_types_of_two_datasets_have_in_common_is_said_alike_of_rows_and
     let day = 86_400_000_000_i64;
     // The last day of the year 9999.
     let never = 2_932_896;
-    let rows = table(&context, "primary", vec![
-        ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 4])) as ArrayRef),
-        ("code", Arc::new(StringArray::from(vec![Some("1"), Some("abc"), None, Some("02")]))),
-        ("price", Arc::new(price(vec![115, 120, -7, 0]))),
-        ("day", Arc::new(Date32Array::from(vec![0, never, 2, 3]))),
-        ("at", Arc::new(TimestampMicrosecondArray::from(vec![0, day, 1, i64::from(never) * day]))),
-    ]);
+    let rows = table(
+        &context,
+        "primary",
+        vec![
+            ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 4])) as ArrayRef),
+            ("code", Arc::new(StringArray::from(vec![Some("1"), Some("abc"), None, Some("02")]))),
+            ("price", Arc::new(price(vec![115, 120, -7, 0]))),
+            ("day", Arc::new(Date32Array::from(vec![0, never, 2, 3]))),
+            ("at", Arc::new(TimestampMicrosecondArray::from(vec![0, day, 1, i64::from(never) * day]))),
+            ("text", Arc::new(StringArray::from(vec!["1970-01-01", "9999-12-31", "1970-01-02 00:00:00", "no day"]))),
+        ],
+    );
     let zoned = TimestampMicrosecondArray::from(vec![0, i64::from(never) * day, day, 5]).with_timezone("Asia/Seoul");
-    table(&context, "other", vec![
-        ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 4])) as ArrayRef),
-        ("code", Arc::new(Int64Array::from(vec![Some(1), None, None, Some(2)]))),
-        ("price", Arc::new(Float64Array::from(vec![1.15, 1.2, -0.07, -0.0]))),
-        ("at", Arc::new(zoned)),
-    ]);
+    table(
+        &context,
+        "other",
+        vec![
+            ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 4])) as ArrayRef),
+            ("code", Arc::new(Int64Array::from(vec![Some(1), None, None, Some(2)]))),
+            ("price", Arc::new(Float64Array::from(vec![1.15, 1.2, -0.07, -0.0]))),
+            ("at", Arc::new(zoned)),
+        ],
+    );
     let (pass, fail) = (RuleResult::Pass, RuleResult::Fail);
     for (rule, result, share, said) in [
         // What is no number equals none, and not NULL either.
@@ -203,6 +216,7 @@ async fn what_the_types_of_two_datasets_have_in_common_is_said_alike_of_rows_and
         // Times without a zone are those of UTC, and the year 9999 is one of them.
         ("ReferentialIntegrity \"day\" \"other.at\" = 1.0", fail, 0.5, "PPFF"),
         ("ReferentialIntegrity \"at\" \"other.at\" = 0.75", pass, 0.75, "PPFP"),
+        ("ReferentialIntegrity \"text\" \"other.at\" = 0.75", pass, 0.75, "PPPF"),
         ("CustomSql \"select day as at from primary\"", fail, 0.5, "PFFP"),
         // A rule may name a column twice.
         ("ReferentialIntegrity \"id,code\" \"other.{id,id}\" > 0.1", pass, 0.25, "PFFF"),
@@ -217,10 +231,14 @@ async fn what_the_types_of_two_datasets_have_in_common_is_said_alike_of_rows_and
 #[tokio::test]
 async fn a_rule_that_fails_on_the_data_skips_all_rows_and_others_go_on() {
     let context = SessionContext::new();
-    let rows = table(&context, "primary", vec![
-        ("id", Arc::new(Int64Array::from(vec![1, 2, 2])) as ArrayRef),
-        ("s", Arc::new(StringArray::from(vec!["b".to_owned(), "a".repeat(60) + "c", "x".to_owned()]))),
-    ]);
+    let rows = table(
+        &context,
+        "primary",
+        vec![
+            ("id", Arc::new(Int64Array::from(vec![1, 2, 2])) as ArrayRef),
+            ("s", Arc::new(StringArray::from(vec!["b".to_owned(), "a".repeat(60) + "c", "x".to_owned()]))),
+        ],
+    );
     // It takes more steps than a value may.
     let slow = r"s rlike '((a*)*)*\\2b(?=d)'";
     let rules = [
@@ -247,15 +265,18 @@ async fn a_rule_that_fails_on_the_data_skips_all_rows_and_others_go_on() {
 #[tokio::test]
 async fn where_may_name_columns_that_no_rule_names() {
     let context = SessionContext::new();
-    let rows = table(&context, "primary", vec![
-        ("id", Arc::new(Int64Array::from(vec![1, 1, 2, 2])) as ArrayRef),
-        ("a`b", Arc::new(Int64Array::from(vec![1, 1, 2, 3]))),
-        ("GRÖSSE", Arc::new(Int64Array::from(vec![1, 2, 2, 2]))),
-    ]);
-    for (rule, said) in [
-        ("IsUnique \"id\" where \"`a``b` < 3\"", "FFPP"),
-        ("IsUnique \"id\" where \"`grösse` = 2\"", "PPFF"),
-    ] {
+    let rows = table(
+        &context,
+        "primary",
+        vec![
+            ("id", Arc::new(Int64Array::from(vec![1, 1, 2, 2])) as ArrayRef),
+            ("a`b", Arc::new(Int64Array::from(vec![1, 1, 2, 3]))),
+            ("GRÖSSE", Arc::new(Int64Array::from(vec![1, 2, 2, 2]))),
+        ],
+    );
+    for (rule, said) in
+        [("IsUnique \"id\" where \"`a``b` < 3\"", "FFPP"), ("IsUnique \"id\" where \"`grösse` = 2\"", "PPFF")]
+    {
         assert_eq!(judged(&context, &rows, rule).await[0].2, said, "{rule}");
     }
 }

@@ -50,7 +50,8 @@ pub async fn write(
     let create = |path: Option<&PathBuf>, schema| path.map(|path| RowFile::create(path, schema)).transpose();
     let mut files = Files { all: create(row_outcomes, &schema)?, bad: create(bad_rows, &placed)?, placed };
     phases.now("looking for the rows that break rules about keys");
-    let outcomes = RowOutcomes::prepare(ruleset, Arc::clone(&primary.read), options, unjudged, datasets.context()).await?;
+    let outcomes =
+        RowOutcomes::prepare(ruleset, Arc::clone(&primary.read), options, unjudged, datasets.context()).await?;
     let mut batches = std::pin::pin!(rows.batches());
     let mut counts =
         RowCounts { row_outcomes: row_outcomes.cloned(), bad_rows: bad_rows.cloned(), ..RowCounts::default() };
