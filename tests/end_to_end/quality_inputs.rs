@@ -204,8 +204,10 @@ fn rows_that_are_interrupted_leave_no_file() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("keys.parquet");
-    oracle(&python, &["keys", data.to_str().unwrap(), "3000000"]);
-    std::fs::write(folder.path().join("rules.dqdl"), "Rules = [ ColumnLength \"key\" = 32 ]").unwrap();
+    oracle(&python, &["keys", data.to_str().unwrap(), "600000"]);
+    // Rows with the texts of many rules are written more slowly than they are read: the reader never makes the writer wait.
+    let rules: Vec<String> = (0..20).map(|length| format!("ColumnLength \"key\" > {length}")).collect();
+    std::fs::write(folder.path().join("rules.dqdl"), format!("Rules = [ {} ]", rules.join(", "))).unwrap();
     let files = || std::fs::read_dir(folder.path()).unwrap().count();
     let arguments = ["quality", "--data", "keys.parquet", "--rules", "rules.dqdl", "--row-outcomes", "all.csv"];
     let child = command(folder.path(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

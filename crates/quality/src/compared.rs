@@ -60,10 +60,9 @@ fn common_type(own: &DataType, theirs: &DataType) -> Option<DataType> {
         (own, theirs) if (exact(own) && rough(theirs)) || (rough(own) && exact(theirs)) => Float64,
         (Timestamp(unit, own), Timestamp(other, theirs)) => Timestamp(common_unit(*unit, *other), zone(own, theirs)),
         // Nanoseconds would end in the year 2262.
-        (Timestamp(_, own), Date32 | Date64) | (Date32 | Date64, Timestamp(_, own)) => {
+        (Timestamp(_, own), other) | (other, Timestamp(_, own)) if text(other) || matches!(other, Date32 | Date64) => {
             Timestamp(TimeUnit::Microsecond, zone(own, &None))
         }
-        (Timestamp(unit, Some(_)), other) | (other, Timestamp(unit, Some(_))) if text(other) => Timestamp(*unit, utc()),
         (own, theirs) if (own.is_temporal() && theirs.is_integer()) || (own.is_integer() && theirs.is_temporal()) => {
             return None;
         }
@@ -236,6 +235,7 @@ mod tests {
             (Utf8, Int64, Some(Int64)),
             (Utf8, Date32, Some(Date32)),
             (Utf8, Timestamp(Microsecond, seoul()), Some(Timestamp(Microsecond, utc()))),
+            (Utf8, Timestamp(Second, None), Some(Timestamp(Microsecond, None))),
             (Date32, Timestamp(Nanosecond, None), Some(Timestamp(Microsecond, None))),
             (Timestamp(Nanosecond, None), Timestamp(Second, seoul()), Some(Timestamp(Microsecond, utc()))),
             (Timestamp(Millisecond, seoul()), Timestamp(Second, utc()), Some(Timestamp(Millisecond, utc()))),

@@ -190,6 +190,7 @@ async fn what_the_types_of_two_datasets_have_in_common_is_said_alike_of_rows_and
             ("price", Arc::new(price(vec![115, 120, -7, 0]))),
             ("day", Arc::new(Date32Array::from(vec![0, never, 2, 3]))),
             ("at", Arc::new(TimestampMicrosecondArray::from(vec![0, day, 1, i64::from(never) * day]))),
+            ("text", Arc::new(StringArray::from(vec!["1970-01-01", "9999-12-31", "1970-01-02 00:00:00", "no day"]))),
         ],
     );
     let zoned = TimestampMicrosecondArray::from(vec![0, i64::from(never) * day, day, 5]).with_timezone("Asia/Seoul");
@@ -215,6 +216,7 @@ async fn what_the_types_of_two_datasets_have_in_common_is_said_alike_of_rows_and
         // Times without a zone are those of UTC, and the year 9999 is one of them.
         ("ReferentialIntegrity \"day\" \"other.at\" = 1.0", fail, 0.5, "PPFF"),
         ("ReferentialIntegrity \"at\" \"other.at\" = 0.75", pass, 0.75, "PPFP"),
+        ("ReferentialIntegrity \"text\" \"other.at\" = 0.75", pass, 0.75, "PPPF"),
         ("CustomSql \"select day as at from primary\"", fail, 0.5, "PFFP"),
         // A rule may name a column twice.
         ("ReferentialIntegrity \"id,code\" \"other.{id,id}\" > 0.1", pass, 0.25, "PFFF"),
