@@ -51,6 +51,17 @@ fn a_rule_that_fails_gives_exit_code_3_and_its_metric() {
 }
 
 #[test]
+fn who_reads_no_further_changes_no_verdict() {
+    let folder = folder_with("Rules = [ RowCount = 4 ]");
+    for more in [&["--json"][..], &[], &["--format", "github"], &["-o", "result.xml"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = command(folder.path(), &[&ARGUMENTS, more].concat()).stdout(writer).status().unwrap();
+        assert_eq!(status.code(), Some(3), "{more:?}");
+    }
+}
+
+#[test]
 fn a_rule_that_only_warns_keeps_no_gate_closed() {
     let folder = folder_with("Rules = [ RowCount = 3, Mean \"amount\" > 100 labels=[\"gate\"=\"warn\"] ]");
     let outcome = judged(&folder, &[]).expect_code(0);

@@ -100,13 +100,17 @@ fn headers_that_tell_no_columns_apart_are_refused() {
 
 #[test]
 fn a_column_without_any_value_fails_rules_over_numbers() {
-    let folder =
-        folder_with("Rules = [ Mean \"c\" > 1, IsComplete \"c\", ColumnValues \"c\" = NULL, ZerosCount \"c\" = 0 ]");
+    let folder = folder_with(
+        "Rules = [ Mean \"c\" > 1, IsComplete \"c\", ColumnValues \"c\" = NULL, ZerosCount \"c\" = 0, \
+            InterquartileRange \"c\" = 0, AggregateMatch \"sum(c)\" \"sum(id)\" = 0 ]",
+    );
     std::fs::write(folder.path().join("t.csv"), "id,c\n1,\n2,\n").unwrap();
     std::fs::write(folder.path().join("t.jsonl"), "{\"id\":1,\"c\":null}\n").unwrap();
     // A blank cell of CSV is the empty string where it is no number.
-    for (data, expected) in [("t.csv", ["FAIL", "PASS", "FAIL", "PASS"]), ("t.jsonl", ["FAIL", "FAIL", "PASS", "PASS"])]
-    {
+    for (data, expected) in [
+        ("t.csv", ["FAIL", "PASS", "FAIL", "PASS", "FAIL", "FAIL"]),
+        ("t.jsonl", ["FAIL", "FAIL", "PASS", "PASS", "FAIL", "FAIL"]),
+    ] {
         let rows = ["--row-outcomes", "all.parquet", "--bad-rows", "bad.csv", "--json"];
         let told = judged(&folder, data, &rows).expect_code(3).json();
         let results: Vec<&Value> = told["RuleResults"].as_array().unwrap().iter().map(|rule| &rule["Result"]).collect();

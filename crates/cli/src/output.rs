@@ -7,18 +7,22 @@ use std::path::Path;
 use lakegate_contract::{Error, Result};
 use serde_json::Value;
 
-/// Prints a text and a line break to standard output.
+/// Prints a text and a line break to standard output. A reader that has seen enough, as `| head`, is no failure: what the command came
+/// to, its exit code says.
 ///
 /// # Errors
-/// When standard output is closed, as by `| head`.
+/// When standard output cannot be written.
 pub fn print(text: &str) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{text}").map_err(closed)
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(closed),
+    }
 }
 
 /// Prints one JSON value to standard output.
 ///
 /// # Errors
-/// When standard output is closed.
+/// When standard output cannot be written.
 pub fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}"))
 }

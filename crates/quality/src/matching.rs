@@ -82,8 +82,8 @@ impl Aggregate {
         // A sum of whole numbers would wrap around as one of them; one of decimals gets more digits before it becomes a double.
         let summed = match field.map(Field::data_type) {
             Ok(data_type) if data_type.is_integer() => format!("CAST({column} AS decimal(20, 0))"),
-            // Of a column without a type, which holds NULL alone.
-            Ok(data_type) if !data_type.is_numeric() => format!("CAST({column} AS double)"),
+            // A column without a type has no value.
+            Ok(data_type) if !data_type.is_numeric() => return Ok(None),
             _ => column.clone(),
         };
         // The engine's average of decimals has four digits more than they have.

@@ -39,7 +39,8 @@ pub(crate) async fn custom_sql(leaf: &Leaf, context: &SessionContext) -> Result<
         };
         let found = batch.column(0).data_type();
         if !found.is_numeric() && !matches!(found, DataType::Boolean | DataType::Null) {
-            return Err(Error::usage(format!("the SQL's result is of type {found}")).expected("a number"));
+            return Err(Error::usage(format!("the SQL's result is of type {}", lakegate_contract::type_name(found)))
+                .expected("a number"));
         }
         let column = arrow::compute::cast(batch.column(0), &DataType::Float64)
             .map_err(|_| Error::usage("the SQL's result is not a number"))?;
@@ -92,6 +93,11 @@ pub(crate) async fn entropy(leaf: &Leaf, context: &SessionContext) -> Result<Opt
 pub(crate) async fn interquartile_range(leaf: &Leaf, context: &SessionContext) -> Result<Option<f64>> {
     use datafusion::logical_expr::cast;
     let kept = kept_values(leaf, context).await?;
+    let numbers = |field: &arrow::datatypes::Field| field.data_type().is_numeric();
+    if !kept.schema().as_arrow().field_with_name(leaf.column()).is_ok_and(numbers) {
+        // A column without a type has no value.
+        return Ok(None);
+    }
     let rows = as_double(kept.clone().count().await.map_err(unreadable)? as u64);
     if rows == 0.0 {
         return Ok(None);

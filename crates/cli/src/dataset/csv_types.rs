@@ -44,10 +44,11 @@ fn inferred(text: impl BufRead) -> Result<Schema, ArrowError> {
     Ok(Schema::new(inferred.fields().iter().map(|field| in_reach(field)).collect::<Vec<_>>()))
 }
 
-/// Times have microseconds, as Spark's do: in nanoseconds those of the year 9999, which often stands for "never", cannot be told.
+/// Times have microseconds, as Spark's do: in nanoseconds those of the year 9999, which often stands for "never", cannot be told, and
+/// whole seconds have no type of their own in Parquet.
 fn in_reach(field: &Field) -> Field {
     let data_type = match field.data_type() {
-        DataType::Timestamp(TimeUnit::Nanosecond, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
         other => other.clone(),
     };
     Field::new(field.name(), data_type, field.is_nullable())
@@ -120,6 +121,9 @@ mod tests {
         let format = CsvFormat::default().with_has_header(true).with_newlines_in_values(true);
         let state = SessionContext::new().state();
         let theirs = format.infer_schema(&state, store, std::slice::from_ref(&meta)).await.unwrap();
-        assert_eq!(ours.fields(), theirs.fields());
+        let theirs: Vec<Field> = theirs.fields().iter().map(|field| in_reach(field)).collect();
+        assert_eq!(ours.fields().iter().map(|field| field.as_ref().clone()).collect::<Vec<_>>(), theirs);
+        // Without a fraction, the engine takes them for whole seconds, which a Parquet file would hold as numbers.
+        assert_eq!(ours.field(10).data_type(), &DataType::Timestamp(TimeUnit::Microsecond, None));
     }
 }
