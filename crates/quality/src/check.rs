@@ -15,7 +15,7 @@ use crate::compare::{is_dated, is_text, refuse_dynamic};
 use crate::condition::{Condition, NumberCondition, NumberOperand};
 use crate::custom_sql::refuse_monsters;
 use crate::lexer::place;
-use crate::matching::{Pairs, other_columns};
+use crate::matching::Pairs;
 use crate::measure::Gauge;
 use crate::measuring;
 use crate::pattern::Pattern;
@@ -188,8 +188,7 @@ fn reference_problems(leaf: &Leaf, schema: &Schema, references: Option<&BTreeMap
     let mut problems = Vec::new();
     for (alias, mut columns) in named {
         if leaf.name() == "DatasetMatch" && leaf.parameters.len() == 2 {
-            let keys = Pairs::parse(leaf.parameters.get(1).map_or("", String::as_str));
-            columns.extend(other_columns(&keys, schema).theirs);
+            columns.extend(Pairs::of_rule(leaf, schema).1.theirs);
         }
         match references.map(|references| (references, references.get(&alias))) {
             None => {}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_contract::Error;
+use lakegate_contract::{Class, Error, Result};
 
 use crate::RuleResult;
 use crate::ast::{Leaf, Node};
@@ -33,6 +33,15 @@ pub(crate) fn told(error: &Error) -> String {
     match error.advice() {
         Some(advice) => format!("{error}; {advice}"),
         None => error.to_string(),
+    }
+}
+
+/// Sets apart what is wrong with a rule from what is wrong with the data.
+pub(crate) fn its_own<T>(result: Result<T>) -> Result<std::result::Result<T, String>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if error.class() == Class::Usage => Ok(Err(told(&error))),
+        Err(error) => Err(error),
     }
 }
 

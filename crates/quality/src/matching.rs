@@ -134,6 +134,16 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
+    /// The keys of a `DatasetMatch`, and the columns that it compares.
+    pub(crate) fn of_rule(leaf: &Leaf, schema: &Schema) -> (Self, Self) {
+        let keys = Self::parse(leaf.parameters.get(1).map_or("", String::as_str));
+        let compared = match leaf.parameters.get(2) {
+            Some(text) => Self::parse(text),
+            None => other_columns(&keys, schema),
+        };
+        (keys, compared)
+    }
+
     /// `a,b->c`: `a` is `a` there, and `b` is `c`.
     pub(crate) fn parse(text: &str) -> Self {
         let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
@@ -149,11 +159,7 @@ impl Pairs {
 /// matches nothing; values match also where both are NULL.
 pub(crate) async fn dataset_match(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
     let alias = leaf.column();
-    let keys = Pairs::parse(leaf.parameters.get(1).map_or("", String::as_str));
-    let compared = match leaf.parameters.get(2) {
-        Some(text) => Pairs::parse(text),
-        None => other_columns(&keys, schema),
-    };
+    let (keys, compared) = Pairs::of_rule(leaf, schema);
     if let Err(why) = keys_are_unique(leaf, &keys, context).await? {
         return Ok(finding(false, [], Some(why)));
     }
@@ -184,7 +190,7 @@ pub(crate) async fn keys_are_unique(
 }
 
 /// Without a third parameter all columns but the keys are compared under their own names.
-pub(crate) fn other_columns(keys: &Pairs, schema: &Schema) -> Pairs {
+fn other_columns(keys: &Pairs, schema: &Schema) -> Pairs {
     let names = schema.fields().iter().map(|field| field.name().clone());
     let own: Vec<String> = names.filter(|name| !keys.own.contains(name)).collect();
     Pairs { theirs: own.clone(), own }

@@ -219,14 +219,18 @@ impl Gauge {
     /// Adds a batch's keys.
     pub(crate) fn count(&self, batch: &RecordBatch, counter: &mut KeyCounter) -> Result<()> {
         let Gauge::Keys(columns, where_) = self else { return Ok(()) };
-        let columns: Vec<ArrayRef> =
-            columns.iter().map(|i| column(batch, *i).map(ArrayRef::clone)).collect::<Result<_>>()?;
-        counter.add(&columns, kept(where_.as_ref(), batch)?.as_ref())
+        counter.add(&columns_of(batch, columns)?, kept(where_.as_ref(), batch)?.as_ref())
     }
 }
 
-fn kept(filter: Option<&Filter>, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+/// The rows that `where` keeps; `None`: all.
+pub(crate) fn kept(filter: Option<&Filter>, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
     filter.map(|f| f.kept(batch)).transpose()
+}
+
+/// The columns of these places.
+pub(crate) fn columns_of(batch: &RecordBatch, places: &[usize]) -> Result<Vec<ArrayRef>> {
+    places.iter().map(|place| column(batch, *place).map(ArrayRef::clone)).collect()
 }
 
 fn column(batch: &RecordBatch, index: usize) -> Result<&ArrayRef> {

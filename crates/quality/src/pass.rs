@@ -9,9 +9,9 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::prelude::{SessionContext, ident};
 use futures::StreamExt as _;
-use lakegate_contract::{Class, Error, Result};
+use lakegate_contract::{Error, Result};
 
-use crate::finding::told;
+use crate::finding::its_own;
 use crate::keys::{self, KeyCounter, KeyCounts};
 use crate::measure::{Gauge, Reading};
 use crate::queries::unreadable;
@@ -142,11 +142,8 @@ impl Part {
                 if self.problems.contains_key(&index) {
                     continue;
                 }
-                match self.measure(index, &batch) {
-                    Err(error) if error.class() == Class::Usage => {
-                        self.problems.insert(index, told(&error));
-                    }
-                    other => other?,
+                if let Err(why) = its_own(self.measure(index, &batch))? {
+                    self.problems.insert(index, why);
                 }
             }
         }

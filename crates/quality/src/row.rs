@@ -18,7 +18,7 @@ use crate::ast::{Leaf, Node, Rule, Ruleset};
 use crate::castable::Castable;
 use crate::compare::Test;
 use crate::condition::{Comparison, Condition, Number, NumberCondition, NumberOperand, Operator};
-use crate::measure::Tested;
+use crate::measure::{Tested, kept};
 use crate::plan_error;
 use crate::row_keys::{KeyLeaf, RowKeys};
 use crate::untyped::holds_numbers;
@@ -226,7 +226,7 @@ impl RowLeaf {
 
     /// The rows that `where` keeps; `None`: all.
     pub(crate) fn kept(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
-        self.filter.as_ref().map(|filter| filter.kept(batch)).transpose()
+        kept(self.filter.as_ref(), batch)
     }
 }
 

@@ -5,19 +5,20 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::prelude::{DataFrame, SessionContext, ident};
 use futures::StreamExt as _;
-use lakegate_contract::{Class, Error, Result};
+use lakegate_contract::{Error, Result};
 
 use crate::ast::Leaf;
 use crate::compared::common_types;
 use crate::custom_sql::could_name;
-use crate::finding::told;
+use crate::finding::its_own;
 use crate::keys::{self, KeyCounter, KeyHasher, KeySet, Keyless};
-use crate::matching::{Pairs, keys_are_unique, other_columns};
+use crate::matching::{Pairs, keys_are_unique};
+use crate::measure::{columns_of, kept};
 use crate::queries::unreadable;
 use crate::row::{Compiler, Filter};
 use crate::{custom_sql, pass};
@@ -67,8 +68,9 @@ impl RowKeys {
     /// When the data cannot be read. Of a rule that fails by itself, the reason is known.
     pub(crate) async fn find(leaves: &[&Leaf], schema: &SchemaRef, context: &SessionContext) -> Result<Self> {
         let (mut known, mut searches) = (Self::default(), Vec::new());
+        let compiler = Compiler::new(SchemaRef::clone(schema));
         for leaf in leaves.iter().filter(|leaf| is_key_leaf(leaf)) {
-            match its_own(Search::of(leaf, schema, context).await)? {
+            match its_own(Search::of(leaf, &compiler, schema, context).await)? {
                 Ok(search) => searches.extend(search),
                 Err(why) => known.0.push(((*leaf).clone(), Err(why))),
             }
@@ -80,7 +82,8 @@ impl RowKeys {
         let frame = context.table("primary").await.map_err(unreadable)?;
         let frame = frame.select(scanned.fields().iter().map(|f| ident(f.name()))).map_err(unreadable)?;
         let bytes = pass::bytes_of_keys(context) / searches.len();
-        let countings = |bytes| searches.iter().map(|search| search.counting(&scanned, bytes)).collect();
+        let compiler = Compiler::new(scanned);
+        let countings = |bytes| searches.iter().map(|search| search.counting(&compiler, bytes)).collect();
         let counted = count(frame, bytes, countings).await?;
         for (search, counters) in searches.into_iter().zip(counted) {
             let leaf = search.leaf.clone();
@@ -111,15 +114,6 @@ impl RowKeys {
     }
 }
 
-/// Sets apart what is wrong with a rule from what is wrong with the data.
-fn its_own<T>(result: Result<T>) -> Result<std::result::Result<T, String>> {
-    match result {
-        Ok(value) => Ok(Ok(value)),
-        Err(error) if error.class() == Class::Usage => Ok(Err(told(&error))),
-        Err(error) => Err(error),
-    }
-}
-
 impl KeyLeaf {
     pub(crate) fn new(truth: Arc<KeyTruth>, leaf: &Leaf, compiler: &Compiler) -> Result<Self> {
         let columns = truth.columns.iter().map(|column| compiler.column(column)).collect::<Result<_>>()?;
@@ -139,7 +133,7 @@ impl KeyLeaf {
 
     /// The rows that `where` keeps; `None`: all.
     pub(crate) fn kept(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
-        self.filter.as_ref().map(|filter| filter.kept(batch)).transpose()
+        kept(self.filter.as_ref(), batch)
     }
 }
 
@@ -157,9 +151,14 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// `None` when the rule says nothing of single rows.
-    async fn of(leaf: &'a Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Option<Self>> {
+    async fn of(
+        leaf: &'a Leaf,
+        compiler: &Compiler,
+        schema: &SchemaRef,
+        context: &SessionContext,
+    ) -> Result<Option<Self>> {
         // What cannot be compiled is told by the judgement over the dataset.
-        Compiler::new(SchemaRef::clone(schema)).filter(leaf)?;
+        compiler.filter(leaf)?;
         let (columns, keyless, there) = match leaf.name() {
             "ReferentialIntegrity" => {
                 let (alias, theirs) = leaf.reference()?;
@@ -194,8 +193,7 @@ impl<'a> Search<'a> {
         Ok(KeyCounter::of(KeyHasher::new(&self.types, self.keyless)?, self.types.len(), bytes))
     }
 
-    fn counting(&self, scanned: &SchemaRef, bytes: usize) -> Result<Counting> {
-        let compiler = Compiler::new(SchemaRef::clone(scanned));
+    fn counting(&self, compiler: &Compiler, bytes: usize) -> Result<Counting> {
         let columns = self.columns.iter().map(|column| compiler.column(column)).collect::<Result<_>>()?;
         Ok(Counting { columns, filter: compiler.filter(self.leaf)?, counter: Ok(self.counter(bytes)?) })
     }
@@ -224,11 +222,7 @@ type Matched = (Vec<String>, Keyless, Option<DataFrame>);
 
 /// The keys and values of a DatasetMatch; `None` when keys are not unique, of which no row is guiltier than another.
 async fn matched(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Option<Matched>> {
-    let keys = Pairs::parse(leaf.parameters.get(1).map_or("", String::as_str));
-    let compared = match leaf.parameters.get(2) {
-        Some(text) => Pairs::parse(text),
-        None => other_columns(&keys, schema),
-    };
+    let (keys, compared) = Pairs::of_rule(leaf, schema);
     if keys_are_unique(leaf, &keys, context).await?.is_err() {
         return Ok(None);
     }
@@ -313,7 +307,7 @@ async fn count(
 impl Counting {
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         let Ok(counter) = &mut self.counter else { return Ok(()) };
-        let kept = match its_own(self.filter.as_ref().map(|filter| filter.kept(batch)).transpose())? {
+        let kept = match its_own(kept(self.filter.as_ref(), batch))? {
             Ok(kept) => kept,
             Err(why) => {
                 self.counter = Err(why);
@@ -322,10 +316,4 @@ impl Counting {
         };
         counter.add(&columns_of(batch, &self.columns)?, kept.as_ref())
     }
-}
-
-fn columns_of(batch: &RecordBatch, columns: &[usize]) -> Result<Vec<ArrayRef>> {
-    let column = |index: &usize| batch.columns().get(*index).map(ArrayRef::clone);
-    let all: Option<Vec<ArrayRef>> = columns.iter().map(column).collect();
-    all.ok_or_else(|| Error::bug("a batch lacks a rule's column"))
 }
