@@ -18,7 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::SessionContext;
 use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
-use lakegate_contract::{Error, PartitionValue, Result, TableName};
+use lakegate_contract::{Contract, Error, PartitionValue, Result, TableName};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
@@ -102,14 +102,15 @@ impl Staged {
 
     /// The columns of the files, then the partition columns.
     pub fn schema(&self) -> Schema {
-        let files = self
-            .contract
-            .file_columns()
-            .map(|c| Field::new(c.name.as_str(), c.published_type().to_arrow(), c.nullable));
-        let partitions =
-            self.contract.partition_columns().map(|(field, t)| Field::new(field.name.as_str(), t.to_arrow(), true));
-        Schema::new(files.chain(partitions).collect::<Vec<_>>())
+        schema_of(&self.contract)
     }
+}
+
+/// The columns of a table's files, then its partition columns.
+pub(crate) fn schema_of(contract: &Contract) -> Schema {
+    let files = contract.file_columns().map(|c| Field::new(c.name.as_str(), c.published_type().to_arrow(), c.nullable));
+    let partitions = contract.partition_columns().map(|(field, t)| Field::new(field.name.as_str(), t.to_arrow(), true));
+    Schema::new(files.chain(partitions).collect::<Vec<_>>())
 }
 
 struct File {
@@ -167,7 +168,7 @@ fn partitioned_file(file: File, partitions: &[FieldRef], schema: &SchemaRef) -> 
     Ok(out)
 }
 
-fn partition_value(data_type: &DataType, value: &PartitionValue) -> Result<ScalarValue> {
+pub(crate) fn partition_value(data_type: &DataType, value: &PartitionValue) -> Result<ScalarValue> {
     let bad = |e| Error::bug(format!("a partition value is not of type {data_type}")).caused_by(e);
     match value {
         None => ScalarValue::try_from(data_type).map_err(bad),

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
+use arrow::util::pretty::pretty_format_batches;
 use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
 use futures::stream::BoxStream;
@@ -165,6 +167,48 @@ async fn an_older_version_stays_readable() {
     lake.register(&context, "old", contract().table(), Some(first.version)).await.unwrap();
     let found = context.sql("SELECT id FROM old").await.unwrap().collect().await.unwrap();
     assert_eq!(found.first().unwrap().column(0).as_primitive::<Int64Type>().values(), &[1]);
+}
+
+#[tokio::test]
+async fn rows_on_their_way_have_the_columns_that_readers_find() {
+    let (_folder, lake) = lake();
+    let text = r#"
+        partition_by = ["city", "day", "year(at) as y", "month(at) as m", "date(at) as d", "hour(at) as h", "month(day) as dm"]
+        columns = [
+          { name = "id", type = "bigint", nullable = false },
+          { name = "city", type = "string" },
+          { name = "at", type = "timestamp" },
+          { name = "day", type = "date" },
+        ]"#;
+    let contract = Arc::new(Contract::parse(text, "schemas/places.toml").unwrap());
+    // Just before and after midnight in Berlin, before 1970, and nothing.
+    let at = [Some(1_767_221_999_999_999), Some(1_767_222_000_000_000), Some(-1), None];
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
+        Arc::new(StringArray::from(vec![Some("a=b/c %"), Some("Köln"), Some("a"), None])),
+        Arc::new(TimestampMicrosecondArray::from(at.to_vec()).with_timezone("UTC")),
+        Arc::new(Date32Array::from(vec![Some(20_513), Some(-1), Some(0), None])),
+    ];
+    let raw = RecordBatch::try_new(contract.source_schema(), columns).unwrap();
+    let raw = RawBatch::new(raw, Origin::rows("t", None, 1, 4)).unwrap();
+    let clean = Redactor::new(&contract, &KeyRing::new(), chrono::NaiveDate::MIN).unwrap().redact(raw).unwrap();
+    let zone = chrono_tz::Europe::Berlin;
+    let writer = lake.stage(&contract, zone, RunId::new(), WriteMode::Replace, WriterOptions::default()).unwrap();
+    let schema = Arc::new(writer.schema());
+    let on_the_way = writer.as_published(&clean, &schema).unwrap();
+    let none = clean.filter(&vec![false; 4].into()).unwrap();
+    assert_eq!(writer.as_published(&none, &schema).unwrap(), on_the_way.slice(0, 0));
+    writer.write(clean).await.unwrap();
+    let staged = writer.finish().await.unwrap();
+    assert_eq!(staged.schema(), *schema);
+    let context = SessionContext::new();
+    staged.register(&lake, &context, "staged").unwrap();
+    let read = context.sql("SELECT * FROM staged ORDER BY id").await.unwrap().collect().await.unwrap();
+    let read = concat_batches(&schema, &read).unwrap();
+    assert_eq!(
+        pretty_format_batches(&[read]).unwrap().to_string(),
+        pretty_format_batches(&[on_the_way]).unwrap().to_string()
+    );
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use crate::measure::Gauge;
 use crate::measuring;
 use crate::options::{Composite, Options};
 use crate::outcome::{AnalyzerOutcome, Evaluation};
-use crate::pass::{Gauges, Measured, Pass};
+use crate::pass::{Gauges, Measured, Meter, Pass};
 use crate::row::{Compiler, is_row_rule};
 use crate::row_keys::RowKeys;
 use crate::row_wise::{self, RowWise};
@@ -94,14 +94,32 @@ impl DatasetRules {
     /// When the data cannot be read. A rule that fails by itself has outcome [`crate::RuleResult::Error`].
     pub async fn evaluate(&self, context: &SessionContext, history: &History) -> Result<Evaluation> {
         let measured = self.pass.measure(context).await?;
-        let judge = Judge {
-            schema: &self.schema,
-            files: self.files.as_deref(),
-            pass: &self.pass,
-            measured: &measured,
-            history,
-            context,
-        };
+        self.judge(&measured, context, history).await
+    }
+
+    /// What measures the rows of a dataset as they pass by in so many tasks; its keys may take `bytes` of memory, then they spill.
+    pub fn meter(&self, bytes: usize, tasks: usize) -> Meter {
+        self.pass.meter(bytes, tasks)
+    }
+
+    /// Like [`DatasetRules::evaluate`], where all rows have passed a [meter](DatasetRules::meter) of these rules: table `primary` is
+    /// read for rules alone that take a query of their own.
+    ///
+    /// # Errors
+    /// As [`DatasetRules::evaluate`].
+    pub async fn evaluate_metered(
+        &self,
+        meter: Meter,
+        context: &SessionContext,
+        history: &History,
+    ) -> Result<Evaluation> {
+        let measured = meter.total().await?;
+        self.judge(&measured, context, history).await
+    }
+
+    async fn judge(&self, measured: &Measured, context: &SessionContext, history: &History) -> Result<Evaluation> {
+        let judge =
+            Judge { schema: &self.schema, files: self.files.as_deref(), pass: &self.pass, measured, history, context };
         let mut evaluation = Evaluation::default();
         for planned in &self.rules {
             let finding = self.judge_rule(planned, &judge, &mut evaluation).await?;

@@ -73,6 +73,7 @@ pub use lint::{Concern, Warning, lint};
 pub use options::{Composite, FilteredRows, Options};
 pub use outcome::{AnalyzerOutcome, Evaluation, RuleOutcome, RuleResult};
 pub use parser::parse;
+pub use pass::Meter;
 pub use row::{RowRules, RowVerdict};
 pub use row_outcome::{EVALUATION_RESULT, JudgedRows, RULES_FAIL, RULES_PASS, RULES_SKIP, RowOutcomes};
 pub use suggest::{Sensitive, SuggestOptions, Suggested, suggest};

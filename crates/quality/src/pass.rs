@@ -1,7 +1,7 @@
 //! The one pass over a dataset in which all is measured that can be measured on the way.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -47,35 +47,70 @@ impl Pass {
         let columns: Vec<&str> = self.scanned.fields().iter().map(|f| f.name().as_str()).collect();
         let frame = context.table("primary").await.map_err(unreadable)?.select(columns.into_iter().map(ident));
         let streams = frame.map_err(unreadable)?.execute_stream_partitioned().await.map_err(unreadable)?;
-        let bytes = self.bytes_of_keys(context, streams.len());
+        let meter = self.meter(bytes_of_keys(context), streams.len());
         // Dropped with the judgement, when that is stopped.
         let mut tasks = tokio::task::JoinSet::new();
         for stream in streams {
-            let part = Part::new(Arc::clone(&self.gauges), &self.scanned, bytes)?;
-            tasks.spawn(part.read(stream));
+            tasks.spawn(meter.part()?.read(stream));
         }
-        let mut total = Measured { readings: vec![Reading::default(); self.gauges.len()], ..Measured::default() };
-        let mut counters: BTreeMap<usize, Vec<KeyCounter>> = BTreeMap::new();
+        let mut parts = Vec::new();
         while let Some(part) = tasks.join_next().await {
-            let part = part.map_err(|_| Error::bug("judging the rules has stopped"))??;
-            for (sum, reading) in total.readings.iter_mut().zip(&part.readings) {
-                sum.merge(reading);
-            }
-            total.problems.extend(part.problems);
-            for (index, counter) in part.counters {
-                counters.entry(index).or_default().push(counter);
-            }
+            parts.push(part.map_err(|_| Error::bug("judging the rules has stopped"))??);
         }
-        for (index, counters) in counters {
-            total.keys.insert(index, keys::total(counters).await?);
-        }
-        Ok(total)
+        Measured::of(parts, self.gauges.len()).await
     }
 
-    /// What each counter of keys may hold.
-    fn bytes_of_keys(&self, context: &SessionContext, parts: usize) -> usize {
+    /// What measures batches that pass by, with `bytes` for keys in memory, in as many parts as there are tasks.
+    pub(crate) fn meter(&self, bytes: usize, tasks: usize) -> Meter {
         let counters = self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count();
-        bytes_of_keys(context) / (counters * parts).max(1)
+        Meter {
+            gauges: Arc::clone(&self.gauges),
+            scanned: SchemaRef::clone(&self.scanned),
+            bytes_of_keys: bytes / (counters * tasks).max(1),
+            idle: Mutex::default(),
+        }
+    }
+}
+
+/// Measures batches as they pass by, for [`DatasetRules::evaluate_metered`](crate::DatasetRules::evaluate_metered): what the rows of
+/// a dataset give while they are written need not be read again. Several workers may share it.
+pub struct Meter {
+    gauges: Arc<Gauges>,
+    scanned: SchemaRef,
+    bytes_of_keys: usize,
+    /// Parts that no worker adds to at the moment: there are never more than workers.
+    idle: Mutex<Vec<Part>>,
+}
+
+impl Meter {
+    /// The columns that it measures; `None` when it measures nothing.
+    pub fn columns(&self) -> Option<&SchemaRef> {
+        self.gauges.iter().any(|g| matches!(g, Ok(Some(_)))).then_some(&self.scanned)
+    }
+
+    /// Measures a batch of its columns, in their order.
+    ///
+    /// # Errors
+    /// When keys cannot be spilled. A rule that fails on the data by itself fails when it is judged.
+    pub fn add(&self, batch: &RecordBatch) -> Result<()> {
+        let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut part = known.map_or_else(|| self.part(), Ok)?;
+        part.add(batch)?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+        Ok(())
+    }
+
+    /// What all batches gave.
+    pub(crate) async fn total(self) -> Result<Measured> {
+        // Of no rows, too, there are counts.
+        let nothing = self.part()?;
+        let mut parts = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner);
+        parts.push(nothing);
+        Measured::of(parts, self.gauges.len()).await
+    }
+
+    fn part(&self) -> Result<Part> {
+        Part::new(Arc::clone(&self.gauges), &self.scanned, self.bytes_of_keys)
     }
 }
 
@@ -97,6 +132,24 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    async fn of(parts: Vec<Part>, gauges: usize) -> Result<Self> {
+        let mut total = Self { readings: vec![Reading::default(); gauges], ..Self::default() };
+        let mut counters: BTreeMap<usize, Vec<KeyCounter>> = BTreeMap::new();
+        for part in parts {
+            for (sum, reading) in total.readings.iter_mut().zip(&part.readings) {
+                sum.merge(reading);
+            }
+            total.problems.extend(part.problems);
+            for (index, counter) in part.counters {
+                counters.entry(index).or_default().push(counter);
+            }
+        }
+        for (index, counters) in counters {
+            total.keys.insert(index, keys::total(counters).await?);
+        }
+        Ok(total)
+    }
+
     /// Why a rule could not be measured on the data.
     pub(crate) fn problem(&self, index: usize) -> Option<&str> {
         self.problems.get(&index).map(String::as_str)
@@ -137,17 +190,21 @@ impl Part {
 
     async fn read(mut self, mut stream: SendableRecordBatchStream) -> Result<Self> {
         while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(unreadable)?;
-            for index in 0..self.gauges.len() {
-                if self.problems.contains_key(&index) {
-                    continue;
-                }
-                if let Err(why) = its_own(self.measure(index, &batch))? {
-                    self.problems.insert(index, why);
-                }
-            }
+            self.add(&batch.map_err(unreadable)?)?;
         }
         Ok(self)
+    }
+
+    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        for index in 0..self.gauges.len() {
+            if self.problems.contains_key(&index) {
+                continue;
+            }
+            if let Err(why) = its_own(self.measure(index, batch))? {
+                self.problems.insert(index, why);
+            }
+        }
+        Ok(())
     }
 
     fn measure(&mut self, index: usize, batch: &RecordBatch) -> Result<()> {

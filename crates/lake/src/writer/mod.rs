@@ -9,12 +9,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
 use chrono_tz::Tz;
 use futures::StreamExt as _;
 use lakegate_contract::{Contract, Error, PartitionValue, Result, TableName};
 use lakegate_redaction::CleanBatch;
 use object_store::path::Path;
 
+use crate::reading::schema_of;
 use crate::{Lake, RunId};
 use file::FileFormat;
 pub(crate) use file::{Writer, sink_at};
@@ -201,6 +204,19 @@ fn generation_folders(folder: &std::path::Path, generation: &str) -> Vec<std::pa
 }
 
 impl StagedWriter {
+    /// The columns of the table, as of [`Staged::schema`].
+    pub fn schema(&self) -> Schema {
+        schema_of(&self.contract)
+    }
+
+    /// Columns of the table, partition columns among them, as readers will find them in these rows.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn as_published(&self, batch: &CleanBatch, columns: &SchemaRef) -> Result<RecordBatch> {
+        self.splitter.as_published(batch, columns)
+    }
+
     /// Takes the rows of a batch.
     ///
     /// # Errors

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_empty_array};
+use arrow::compute::{take, take_record_batch};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use chrono_tz::Tz;
+use datafusion::common::ScalarValue;
 use lakegate_contract::{Contract, Error, PartitionCodes, PartitionField, PartitionValue, Result};
 use lakegate_redaction::CleanBatch;
 
+use crate::reading::partition_value;
 use crate::{RunId, encode_partition_segment};
 
 /// Cuts batches by partition and leaves out the columns that stand in the folders' names.
@@ -81,6 +83,43 @@ impl Splitter {
                 Ok((values, taken))
             })
             .collect()
+    }
+
+    /// Columns of the table, as readers will find them in these rows.
+    pub(super) fn as_published(&self, batch: &CleanBatch, columns: &SchemaRef) -> Result<RecordBatch> {
+        let clean = batch.columns();
+        let of_field = |field: &FieldRef| match clean.column_by_name(field.name()) {
+            Some(column) => Ok(Arc::clone(column)),
+            None => self.partition_column(clean, field),
+        };
+        let values = columns.fields().iter().map(of_field).collect::<Result<_>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(clean.num_rows()));
+        RecordBatch::try_new_with_options(SchemaRef::clone(columns), values, &options)
+            .map_err(|_| Error::bug("rows do not have the columns that will be published"))
+    }
+
+    fn partition_column(&self, columns: &RecordBatch, wanted: &Field) -> Result<ArrayRef> {
+        let (field, index) = self
+            .fields
+            .iter()
+            .find(|(field, _)| field.name.as_str() == wanted.name())
+            .ok_or_else(|| Error::bug(format!("column `{}` is not published", wanted.name())))?;
+        let column = columns.columns().get(*index).ok_or_else(|| Error::bug("a batch lacks a partition's column"))?;
+        let codes = field.codes(column, self.zone)?;
+        let (mut known, mut values) = (HashMap::new(), Vec::new());
+        for code in codes.codes() {
+            if let Entry::Vacant(entry) = known.entry(*code) {
+                entry.insert(u32::try_from(values.len()).unwrap_or(u32::MAX));
+                values.push(partition_value(wanted.data_type(), &codes.value(*code))?);
+            }
+        }
+        if values.is_empty() {
+            return Ok(new_empty_array(wanted.data_type()));
+        }
+        let rows: UInt32Array = codes.codes().iter().map(|code| known.get(code).copied()).collect();
+        let values = ScalarValue::iter_to_array(values)
+            .map_err(|e| Error::bug("partition values are of several types").caused_by(e))?;
+        take(&values, &rows, None).map_err(|e| Error::bug("partition values cannot be repeated").caused_by(e))
     }
 
     fn codes(&self, columns: &RecordBatch) -> Result<Vec<PartitionCodes>> {

@@ -1,40 +1,92 @@
-//! Dataset rules over the staged files: what is audited is what would be published.
+//! Dataset rules over what a run stages: measured on the rows that are written, judged before these are published.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use lakegate_contract::{Error, Result, TableName};
-use lakegate_lake::Staged;
-use lakegate_quality::{DatasetRules, FileListing, Options, RuleResult, Ruleset, Scope};
+use lakegate_lake::{Staged, StagedWriter};
+use lakegate_quality::{DatasetRules, FileListing, Meter, Options, RuleResult, Ruleset, Scope};
+use lakegate_redaction::CleanBatch;
 
-use super::Attempt;
 use super::replay::closes;
+use super::{Attempt, JobContext};
 use crate::{StoredFiles, rule_history};
+
+/// The dataset rules of a run, and what they measure while rows are staged.
+///
+/// Rows are measured in the very columns that readers will find, on their way into the files: what was written to a bucket need not be
+/// read back, but for rules that take a query of their own.
+pub(super) struct Audit {
+    parts: Vec<Part>,
+    /// Rows that were measured.
+    rows: AtomicU64,
+}
+
+struct Part {
+    ruleset: Ruleset,
+    rules: DatasetRules,
+    meter: Meter,
+    /// The contract's key, which says nothing of a table without rows.
+    is_key: bool,
+}
+
+impl Audit {
+    /// Compiles the rules for the table that `writer` stages.
+    pub(super) fn prepare(context: &JobContext, writer: &StagedWriter) -> Result<Self> {
+        let schema = Arc::new(writer.schema());
+        let stated = context.ruleset.iter().map(|ruleset| (ruleset.clone(), false));
+        let rulesets: Vec<_> = stated.chain(key_rule(context)?.map(|ruleset| (ruleset, true))).collect();
+        let bytes = context.memory_limit / 16 / rulesets.len().max(1);
+        let part = |(ruleset, is_key)| {
+            let rules = DatasetRules::compile(&ruleset, Arc::clone(&schema), Scope::Load, &Options::default())?;
+            let meter = rules.meter(bytes, context.workers);
+            Ok(Part { ruleset, rules, meter, is_key })
+        };
+        let parts = rulesets.into_iter().map(part).collect::<Result<Vec<_>>>()?;
+        let parts = parts.into_iter().filter(|part| !part.rules.is_empty()).collect();
+        Ok(Self { parts, rows: AtomicU64::new(0) })
+    }
+
+    /// Measures rows that are written.
+    pub(super) fn measure(&self, writer: &StagedWriter, rows: &CleanBatch) -> Result<()> {
+        for meter in self.parts.iter().map(|part| &part.meter) {
+            if let Some(columns) = meter.columns() {
+                meter.add(&writer.as_published(rows, columns)?)?;
+            }
+        }
+        self.rows.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+}
 
 impl Attempt<'_> {
     /// Judges the dataset rules; closes the gate when one of them says so.
-    pub(super) async fn audit(&mut self, staged: &Staged, files: Option<StoredFiles>) -> Result<()> {
-        let rulesets: Vec<Ruleset> = self.context.ruleset.iter().cloned().chain(self.key_rule(staged)?).collect();
-        let files = files.map(|files| Arc::new(files) as Arc<dyn FileListing>);
-        let compile = |ruleset| {
-            let rules = DatasetRules::compile(ruleset, Arc::new(staged.schema()), Scope::Load, &Options::default())?;
-            Ok(match &files {
-                Some(files) => rules.with_files(Arc::clone(files)),
-                None => rules,
-            })
-        };
-        let rules = rulesets.iter().map(compile).collect::<Result<Vec<_>>>()?;
-        if rules.iter().all(DatasetRules::is_empty) {
+    pub(super) async fn audit(&mut self, audit: Audit, staged: &Staged, files: Option<StoredFiles>) -> Result<()> {
+        let measured = audit.rows.into_inner();
+        if measured != staged.rows {
+            let found = format!("the rules have measured {measured} rows, and {} were staged", staged.rows);
+            return Err(Error::bug(found).help("nothing was published; please report this"));
+        }
+        if audit.parts.is_empty() {
             return Ok(());
         }
+        let files = files.map(|files| Arc::new(files) as Arc<dyn FileListing>);
         let session = self.session()?;
         staged.register(&self.context.lake, &session, "primary")?;
-        for (ruleset, rules) in rulesets.iter().zip(&rules) {
-            self.register_references(ruleset, &session).await?;
+        for Part { ruleset, rules, meter, is_key } in audit.parts {
+            if is_key && staged.rows == 0 {
+                continue;
+            }
+            let rules = match &files {
+                Some(files) => rules.with_files(Arc::clone(files)),
+                None => rules,
+            };
+            self.register_references(&ruleset, &session).await?;
             let table = self.context.contract.table();
             let history = rule_history::earlier(&self.context.lake, table, ruleset.runs_needed()).await?;
-            let evaluation = rules.evaluate(&session, &history).await?;
+            let evaluation = rules.evaluate_metered(meter, &session, &history).await?;
             self.record.rules.extend(evaluation.outcomes);
             self.measured.extend(evaluation.series);
         }
@@ -51,18 +103,6 @@ impl Attempt<'_> {
             "correct the source, quality-rules/{0}.dqdl or the key of schemas/{0}.toml; the version published before is untouched",
             self.context.contract.table()
         )))
-    }
-
-    /// The contract's key as a rule, unless the ruleset has it already.
-    fn key_rule(&self, staged: &Staged) -> Result<Option<Ruleset>> {
-        let key: Vec<String> = self.context.contract.key().iter().map(ToString::to_string).collect();
-        let stated = self.context.ruleset.as_ref().is_some_and(|ruleset| ruleset.has_primary_key(&key));
-        if key.is_empty() || stated || staged.rows == 0 {
-            return Ok(None);
-        }
-        let columns = key.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(" ");
-        let file = format!("the key of schemas/{}.toml", self.context.contract.table());
-        lakegate_quality::parse(&format!("Rules = [ IsPrimaryKey {columns} ]"), &file).map(Some)
     }
 
     fn session(&self) -> Result<SessionContext> {
@@ -84,4 +124,16 @@ impl Attempt<'_> {
         }
         Ok(())
     }
+}
+
+/// The contract's key as a rule, unless the ruleset has it already.
+fn key_rule(context: &JobContext) -> Result<Option<Ruleset>> {
+    let key: Vec<String> = context.contract.key().iter().map(ToString::to_string).collect();
+    let stated = context.ruleset.as_ref().is_some_and(|ruleset| ruleset.has_primary_key(&key));
+    if key.is_empty() || stated {
+        return Ok(None);
+    }
+    let columns = key.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(" ");
+    let file = format!("the key of schemas/{}.toml", context.contract.table());
+    lakegate_quality::parse(&format!("Rules = [ IsPrimaryKey {columns} ]"), &file).map(Some)
 }

@@ -9,13 +9,14 @@ use lakegate_redaction::{Finding, RedactionState};
 use tokio::task::JoinHandle;
 
 use super::Attempt;
+use super::audit::Audit;
 use super::shared::{Shared, Totals, work};
 use crate::source::{Plan, Source};
 use crate::{GuardMode, LoadMode, RowMode};
 
 impl Attempt<'_> {
     /// Reads, redacts, judges and stages; closes the gate on too many bad rows.
-    pub(super) async fn extract(&mut self, source: Arc<dyn Source>, plan: &Plan) -> Result<Staged> {
+    pub(super) async fn extract(&mut self, source: Arc<dyn Source>, plan: &Plan) -> Result<(Staged, Audit)> {
         let shared = Arc::new(self.shared(plan)?);
         let bytes = plan.splits.iter().map(|s| s.bytes).sum();
         self.options.progress.planned(&self.context.definition.name, bytes, plan.estimated_rows);
@@ -43,12 +44,12 @@ impl Attempt<'_> {
         self.note(&totals, &summary);
         self.tell_unread(source.as_ref())?;
         self.gate_on_findings()?;
-        let staged = self.staged(shared.writer).await?;
+        let (audit, staged) = (shared.audit, self.staged(shared.writer).await?);
         (self.record.rows_out, self.record.bytes_out) = (staged.rows, staged.bytes);
         conserve(&totals, &summary, &staged)?;
         self.gate_on_rows(&totals)?;
         self.gate_on_nothing(&totals, &staged)?;
-        Ok(staged)
+        Ok((staged, audit))
     }
 
     /// What was written. Its writers run on threads of their own: when the run is asked to stop, they have a moment to end.

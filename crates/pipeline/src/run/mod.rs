@@ -339,11 +339,11 @@ impl<'a> Attempt<'a> {
         self.phase(Phase::Extract);
         let staged = self.extract(Arc::clone(&source), plan).await;
         self.record.timings.extract = milliseconds(began);
-        let staged = staged?;
+        let (staged, audit) = staged?;
         let began = Instant::now();
         self.phase(Phase::Audit);
         let cancellation = self.options.cancellation.clone();
-        let audited = cancellation.or(self.audit(&staged, source.files(plan))).await;
+        let audited = cancellation.or(self.audit(audit, &staged, source.files(plan))).await;
         self.record.timings.audit = milliseconds(began);
         audited?;
         self.options.cancellation.check()?;

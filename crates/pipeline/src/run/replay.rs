@@ -16,6 +16,7 @@ use lakegate_quality::RuleOutcome;
 use lakegate_redaction::{OriginUnit, Restorer};
 use tracing::Instrument as _;
 
+use super::audit::Audit;
 use super::extract::conserve;
 use super::shared::Shared;
 use super::{Attempt, JobContext, JobReport, RunOptions, milliseconds, refuse_if_moved_on};
@@ -277,7 +278,7 @@ impl Attempt<'_> {
         self.phase(Phase::Extract);
         let staged = self.stage_again(chosen).await;
         self.record.timings.extract = milliseconds(began);
-        let staged = staged?;
+        let (staged, audit) = staged?;
         if staged.rows == 0 {
             self.notices.push("no row passes today's rules: nothing was changed".to_owned());
             return Ok(Outcome::Unchanged);
@@ -285,7 +286,7 @@ impl Attempt<'_> {
         let began = Instant::now();
         self.phase(Phase::Audit);
         let cancellation = self.options.cancellation.clone();
-        let audited = cancellation.or(self.audit(&staged, None)).await;
+        let audited = cancellation.or(self.audit(audit, &staged, None)).await;
         self.record.timings.audit = milliseconds(began);
         audited.map_err(|e| if e.class() == Class::GateClosed { e.help(FEW_ROWS) } else { e })?;
         cancellation.check()?;
@@ -301,7 +302,7 @@ impl Attempt<'_> {
     }
 
     /// Like the extraction of a load, without a limit to bad rows: each of them was counted when it was read.
-    async fn stage_again(&mut self, chosen: Vec<Chosen>) -> Result<Staged> {
+    async fn stage_again(&mut self, chosen: Vec<Chosen>) -> Result<(Staged, Audit)> {
         let shared = Arc::new(self.shared(&Plan::default())?.without_limit());
         let (bytes, rows) = (chosen.iter().map(|c| c.file.bytes).sum(), chosen.iter().map(|c| c.tally.rows).sum());
         self.options.progress.planned(&self.context.definition.name, Some(bytes), Some(rows));
@@ -318,10 +319,10 @@ impl Attempt<'_> {
         let summary = self.keep_or_discard(&shared, summary).await?;
         self.note(&totals, &summary);
         self.gate_on_findings()?;
-        let staged = self.staged(shared.writer).await?;
+        let (audit, staged) = (shared.audit, self.staged(shared.writer).await?);
         (self.record.rows_out, self.record.bytes_out) = (staged.rows, staged.bytes);
         conserve(&totals, &summary, &staged)?;
-        Ok(staged)
+        Ok((staged, audit))
     }
 
     /// What was refused once more stays where it was read, unless the replay has published.

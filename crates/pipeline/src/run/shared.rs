@@ -15,6 +15,7 @@ use lakegate_lake::{QuarantineWriter, RejectedRecord, StagedWriter};
 use lakegate_quality::RowRules;
 use lakegate_redaction::{CleanBatch, Guard, RawBatch, Redactor};
 
+use super::audit::Audit;
 use super::{JobContext, RunOptions};
 use crate::quarantine::undecodable;
 use crate::source::{ItemStream, Plan, Rejected, Source, SourceItem, Split};
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     rules: Option<RowRules>,
     contract: Arc<Contract>,
     gate: Gate,
+    pub(super) audit: Audit,
     pub(super) writer: StagedWriter,
     pub(super) quarantine: QuarantineWriter,
     counters: Counters,
@@ -88,6 +90,7 @@ impl Shared {
             guard: (gate.guard != GuardMode::Off).then(|| Guard::new(&context.contract)),
             contract: Arc::clone(&context.contract),
             gate,
+            audit: Audit::prepare(context, &writer)?,
             writer,
             quarantine,
             counters: Counters::default(),
@@ -213,16 +216,21 @@ impl Shared {
         }
         let refusal = self.judge(&clean)?;
         if refusal.reasons.is_empty() {
-            return self.writer.write(clean).await;
+            return self.write(clean).await;
         }
         let refused = not(&refusal.passed).map_err(kernel)?;
         self.count(&refusal);
         let bad = clean.filter(&refused)?;
         self.quarantine.write(&bad, reasons_of(&refusal.reasons, &refused)).await?;
         if bad.num_rows() < clean.num_rows() {
-            self.writer.write(clean.filter(&refusal.passed)?).await?;
+            self.write(clean.filter(&refusal.passed)?).await?;
         }
         self.add_bad(bad.num_rows() as u64)
+    }
+
+    async fn write(&self, clean: CleanBatch) -> Result<()> {
+        self.audit.measure(&self.writer, &clean)?;
+        self.writer.write(clean).await
     }
 
     fn judge(&self, clean: &CleanBatch) -> Result<Refusal> {

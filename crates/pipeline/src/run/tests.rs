@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::StreamExt as _;
 use lakegate_contract::{Class, Contract, Error, JobName, Result, TableName};
 use lakegate_lake::Lake;
-use lakegate_quality::parse;
+use lakegate_quality::{RuleResult, parse};
 use lakegate_redaction::{KeyRing, OriginUnit, RawBatch};
 
 use super::{JobContext, JobReport, RunOptions, run_job};
@@ -170,6 +170,23 @@ async fn a_closed_gate_leaves_the_earlier_version_and_no_files() {
     fixture.context.ruleset = Some(parse(&warned, "r").unwrap());
     let report = fixture.run(MemorySource::new("two", vec![good(1, 10), good(5, 10)])).await;
     assert_eq!((report.record.outcome, report.notices.len()), (Outcome::Published, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dataset_rules_judge_what_is_published_and_nothing_else() {
+    let rules = "Rules = [ ColumnValues \"status\" in [\"paid\", \"lost\"], RowCount = 21, Uniqueness \"id\" = 1.0,
+        Sum \"id\" = 231, CustomSql \"select count(*) from primary where id > 20\" = 1,
+        DistinctValuesCount \"status\" = 2, Completeness \"id\" = 1.0 where \"status = 'lost'\" ]";
+    let mut fixture = fixture(LoadMode::Replace, lenient(), rules);
+    let contract = CONTRACT.replace("key = [\"id\"]", "partition_by = [\"status\"]");
+    fixture.context.contract = Arc::new(Contract::parse(&contract, "schemas/orders.toml").unwrap());
+    // Refused are a second 1, and a row that is bad by two rules; both workers have some.
+    let others = batch(&[(Some(1), "odd"), (Some(21), "lost"), (None, "odd")]);
+    let report = fixture.run(MemorySource::new("one", vec![good(1, 10), others, good(11, 10)])).await;
+    assert_eq!(report.record.outcome, Outcome::Published, "{report:?}");
+    assert_eq!((report.record.rows_out, report.record.rows_quarantined), (21, 2));
+    assert_eq!(report.record.rules.len(), 6, "{:?}", report.record.rules);
+    assert!(report.record.rules.iter().all(|rule| rule.result == RuleResult::Pass), "{:?}", report.record.rules);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,10 +27,6 @@ const FLAGS: u128 = REPEATED | THERE;
 /// Bytes of an entry.
 const WIDTH: usize = size_of::<u128>();
 
-fn same_key(one: u128, other: u128) -> bool {
-    one & !FLAGS == other & !FLAGS
-}
-
 /// What was counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct KeyCounts {
@@ -110,7 +106,6 @@ impl KeyCounter {
     }
 
     fn add_to(mut self, sources: &mut Halves) -> Result<()> {
-        compact(&mut self.buffer);
         let above = self.buffer.split_off(self.buffer.partition_point(|entry| half_of(*entry) == 0));
         for (half, entries) in sources.iter_mut().zip([self.buffer, above]) {
             half.push(Entries::Memory(entries.into_iter()));
@@ -128,7 +123,7 @@ pub(crate) async fn total(counters: Vec<KeyCounter>) -> Result<KeyCounts> {
         sum.nulls.resize(counter.counts.nulls.len().max(sum.nulls.len()), 0);
         sum.nulls.iter_mut().zip(&counter.counts.nulls).for_each(|(a, b)| *a += b);
     }
-    let merges = sources(counters)?.map(|half| tokio::task::spawn_blocking(move || count_merged(half)));
+    let merges = sources(counters).await?.map(|half| tokio::task::spawn_blocking(move || count_merged(half)));
     for merge in merges {
         let (distinct, once) = merge.await.map_err(stopped)??;
         sum.distinct += distinct;
@@ -152,7 +147,7 @@ async fn chosen(
     bytes: usize,
     is_chosen: impl Fn(u128) -> bool + Send + 'static,
 ) -> Result<KeySet> {
-    let halves = sources(counters)?;
+    let halves = sources(counters).await?;
     let merging = move || {
         let mut set = KeySetBuilder::new(bytes);
         for half in halves {
@@ -163,17 +158,32 @@ async fn chosen(
     tokio::task::spawn_blocking(merging).await.map_err(stopped)?
 }
 
-fn sources(counters: Vec<KeyCounter>) -> Result<Halves> {
+/// What the counters hold, in order: each is sorted on a thread of its own.
+async fn sources(counters: Vec<KeyCounter>) -> Result<Halves> {
+    let sorted = counters.into_iter().map(|mut counter| {
+        tokio::task::spawn_blocking(move || {
+            compact(&mut counter.buffer);
+            counter
+        })
+    });
+    let sorted: Vec<_> = sorted.collect();
     let mut sources: Halves = [Vec::new(), Vec::new()];
-    counters.into_iter().try_for_each(|counter| counter.add_to(&mut sources))?;
+    for counter in sorted {
+        counter.await.map_err(stopped)?.add_to(&mut sources)?;
+    }
     Ok(sources)
 }
 
 /// Sorts entries and makes one of equal keys.
 fn compact(entries: &mut Vec<u128>) {
     entries.sort_unstable();
+    unite(entries);
+}
+
+/// Makes one of equal keys that follow each other.
+fn unite(entries: &mut Vec<u128>) {
     entries.dedup_by(|next, kept| {
-        let same = same_key(*next, *kept);
+        let same = *next & !FLAGS == *kept & !FLAGS;
         if same {
             *kept |= REPEATED | (*next & FLAGS);
         }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use lakegate_contract::{Error, Result};
 
-use super::{FLAGS, REPEATED, WIDTH, same_key};
+use super::{FLAGS, WIDTH, unite};
 
 /// Runs of one level that are merged to one of the next.
 const MAX_RUNS: usize = 64;
 /// Bytes of a run that are read at once: many runs are read together.
 const READ: usize = 16 << 10;
+/// Entries that are merged at once, about: they fit into a processor's own memory.
+const STRETCH: u64 = 4096;
 /// What the system says when a process has too many files open: EMFILE and ENFILE.
 const TOO_MANY_FILES: [i32; 2] = [24, 23];
 
@@ -105,7 +107,12 @@ impl Level {
         let file = Arc::new(self.file.into_inner().map_err(|e| disk(e.into_error()))?);
         for Run { start, middle, end } in self.runs {
             for (half, (start, end)) in sources.iter_mut().zip([(start, middle), (middle, end)]) {
-                half.push(Entries::File(Reader { file: Arc::clone(&file), next: start, end, held: Vec::new() }));
+                half.push(Entries::File(Reader {
+                    file: Arc::clone(&file),
+                    next: start,
+                    end,
+                    held: Vec::new().into_iter(),
+                }));
             }
         }
         Ok(())
@@ -129,22 +136,40 @@ pub(super) struct Reader {
     /// The entry that is read next, and the one behind the last.
     next: u64,
     end: u64,
-    /// Entries that were read, the next one last.
-    held: Vec<u128>,
+    /// Entries that were read.
+    held: std::vec::IntoIter<u128>,
 }
 
 impl Entries {
-    fn next(&mut self) -> Result<Option<u128>> {
+    fn length(&self) -> u64 {
         match self {
-            Entries::Memory(entries) => Ok(entries.next()),
-            Entries::File(reader) => {
-                if reader.held.is_empty() && reader.next < reader.end {
-                    reader.read()?;
-                }
-                Ok(reader.held.pop())
-            }
+            Entries::Memory(entries) => entries.len() as u64,
+            Entries::File(reader) => reader.end - reader.next + reader.held.len() as u64,
         }
     }
+
+    /// Moves the entries up to `last` to `taken`.
+    fn take_up_to(&mut self, last: u128, taken: &mut Vec<u128>) -> Result<()> {
+        let reader = match self {
+            Entries::Memory(entries) => {
+                move_up_to(last, entries, taken);
+                return Ok(());
+            }
+            Entries::File(reader) => reader,
+        };
+        loop {
+            move_up_to(last, &mut reader.held, taken);
+            if reader.held.len() > 0 || reader.next == reader.end {
+                return Ok(());
+            }
+            reader.read()?;
+        }
+    }
+}
+
+fn move_up_to(last: u128, entries: &mut std::vec::IntoIter<u128>, taken: &mut Vec<u128>) {
+    let count = entries.as_slice().partition_point(|entry| *entry <= last);
+    taken.extend(entries.take(count));
 }
 
 impl Reader {
@@ -156,41 +181,30 @@ impl Reader {
         self.file.read_exact_at(bytes, self.next * WIDTH as u64).map_err(disk)?;
         self.next += entries;
         let (entries, _) = bytes.as_chunks::<WIDTH>();
-        self.held.extend(entries.iter().rev().map(|entry| u128::from_le_bytes(*entry)));
+        self.held = entries.iter().map(|entry| u128::from_le_bytes(*entry)).collect::<Vec<_>>().into_iter();
         Ok(())
     }
 }
 
 /// Hands the entries of sorted sources on in order, one for each key, with the marks of all of its entries.
+///
+/// Hashes are spread evenly over all numbers. So these are cut into equal stretches, and of each stretch the entries of all sources are
+/// put together and sorted: that is several times as fast as to look for the least of all heads again and again.
 pub(super) fn merge(mut sources: Vec<Entries>, mut take: impl FnMut(u128) -> Result<()>) -> Result<()> {
-    use std::cmp::Reverse;
-    let mut heads = std::collections::BinaryHeap::new();
-    for (index, source) in sources.iter_mut().enumerate() {
-        if let Some(entry) = source.next()? {
-            heads.push(Reverse((entry, index)));
-        }
+    let length: u64 = sources.iter().map(Entries::length).sum();
+    let stretches = (length / STRETCH + 1).next_power_of_two();
+    let width = u128::MAX / u128::from(stretches);
+    let mut stretch = Vec::new();
+    for number in 1..=u128::from(stretches) {
+        // Entries of one key, which differ by their marks, are never parted; the last stretch ends with the greatest number of all.
+        let last = if number == u128::from(stretches) { u128::MAX } else { (number * width) | FLAGS };
+        sources.iter_mut().try_for_each(|source| source.take_up_to(last, &mut stretch))?;
+        // A stable sort makes use of the sources' own order.
+        stretch.sort();
+        unite(&mut stretch);
+        stretch.drain(..).try_for_each(&mut take)?;
     }
-    let mut current: Option<u128> = None;
-    while let Some(mut head) = heads.peek_mut() {
-        let Reverse((entry, index)) = *head;
-        current = Some(match current {
-            Some(known) if same_key(known, entry) => known | REPEATED | (entry & FLAGS),
-            Some(known) => {
-                take(known)?;
-                entry
-            }
-            None => entry,
-        });
-        let next = match sources.get_mut(index) {
-            Some(source) => source.next()?,
-            None => None,
-        };
-        match next {
-            Some(next) => *head = Reverse((next, index)),
-            None => drop(std::collections::binary_heap::PeekMut::pop(head)),
-        }
-    }
-    current.map_or(Ok(()), take)
+    Ok(())
 }
 
 pub(super) fn disk(error: std::io::Error) -> Error {

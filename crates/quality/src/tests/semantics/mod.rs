@@ -85,7 +85,35 @@ async fn judged(data: &RecordBatch, references: &[(&str, RecordBatch)], rule: &s
         context.register_table(TableReference::bare(*alias), Arc::new(table)).unwrap();
     }
     let rules = DatasetRules::compile(&ruleset, data.schema(), Scope::Whole, &Options::default()).unwrap();
-    rules.evaluate(&context, &History::new()).await.unwrap().outcomes.swap_remove(0)
+    let whole = rules.evaluate(&context, &History::new()).await.unwrap().outcomes.swap_remove(0);
+    let metered = passing_by(&rules, data, &context).await;
+    assert_eq!((metered.result, &metered.message), (whole.result, &whole.message), "{rule}");
+    let same = metered.metrics.iter().zip(&whole.metrics).all(|(a, b)| a.0 == b.0 && near(*a.1, *b.1));
+    assert!(same && metered.metrics.len() == whole.metrics.len(), "{rule}: {metered:?} and {whole:?}");
+    whole
+}
+
+/// The same with the rows one by one through a meter that two threads share, as in a load.
+async fn passing_by(rules: &DatasetRules, data: &RecordBatch, context: &SessionContext) -> RuleOutcome {
+    let meter = rules.meter(1 << 20, 2);
+    if let Some(columns) = meter.columns() {
+        let places: Vec<usize> = columns.fields().iter().map(|f| data.schema().index_of(f.name()).unwrap()).collect();
+        let rows = data.project(&places).unwrap();
+        let add = |first: usize| {
+            (first..rows.num_rows()).step_by(2).for_each(|row| meter.add(&rows.slice(row, 1)).unwrap());
+        };
+        std::thread::scope(|threads| {
+            threads.spawn(|| add(0));
+            threads.spawn(|| add(1));
+        });
+    }
+    rules.evaluate_metered(meter, context, &History::new()).await.unwrap().outcomes.swap_remove(0)
+}
+
+fn near(found: f64, expected: f64) -> bool {
+    found == expected
+        || (found.is_nan() && expected.is_nan())
+        || (found - expected).abs() <= 1e-12 * expected.abs().max(1.0)
 }
 
 /// Fails with all cases that differ.
@@ -93,14 +121,8 @@ async fn compare(data: &RecordBatch, references: &[(&str, RecordBatch)], cases: 
     let mut differences = Vec::new();
     for (rule, result, metrics) in cases {
         let found = judged(data, references, rule).await;
-        let near = |(name, value): &(&str, f64)| {
-            found.metrics.get(*name).is_some_and(|measured| {
-                measured == value
-                    || (measured.is_nan() && value.is_nan())
-                    || (measured - value).abs() <= 1e-12 * value.abs().max(1.0)
-            })
-        };
-        if found.result != *result || found.metrics.len() != metrics.len() || !metrics.iter().all(near) {
+        let has = |(name, value): &(&str, f64)| found.metrics.get(*name).is_some_and(|found| near(*found, *value));
+        if found.result != *result || found.metrics.len() != metrics.len() || !metrics.iter().all(has) {
             differences.push(format!("{rule}: expected {result} {metrics:?}, found {found:?}"));
         }
     }
