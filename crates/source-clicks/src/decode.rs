@@ -17,6 +17,7 @@ use crate::json::JsonDecoder;
 use crate::reader::Window;
 use crate::scanner::Fault;
 use crate::source::LogFormat;
+use crate::unread::Unread;
 
 const TOO_LONG: &str = "it is longer than max_record_bytes";
 
@@ -157,7 +158,7 @@ impl ObjectDecoder {
         let shape = Arc::clone(&self.shape);
         let decoder = JsonDecoder { members: &shape.members, columns: &shape.columns, zone: shape.zone };
         let mut row = vec![Value::Null; shape.columns.len()];
-        let mut unread = BTreeSet::new();
+        let mut unread = Unread::default();
         let mut at = 0;
         let hungry = loop {
             at += bytes.get(at..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_whitespace()).count());
@@ -184,8 +185,9 @@ impl ObjectDecoder {
                 None => break true,
             }
         };
-        if !unread.is_empty() {
-            shape.unread.lock().unwrap_or_else(PoisonError::into_inner).append(&mut unread);
+        let mut names = unread.into_names();
+        if !names.is_empty() {
+            shape.unread.lock().unwrap_or_else(PoisonError::into_inner).append(&mut names);
         }
         let used = self.give_up_overlong(bytes, at, hungry);
         Progress { used, hungry }

@@ -6,6 +6,8 @@ use lakegate_contract::{Contract, DataType, Error, Result};
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     pub(crate) fields: Vec<Field>,
+    /// The names of the objects that they stand in, `utm` or `utm.first`; empty for those of the event itself.
+    pub(crate) path: String,
 }
 
 /// A named member.
@@ -87,7 +89,8 @@ impl Members {
                 };
             }
             (Some(rest), None) => {
-                let mut members = Members::default();
+                let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+                let mut members = Members { fields: Vec::new(), path };
                 members.insert(rest, target);
                 self.fields.push(Field { name: name.to_owned(), target: Target::Members(members) });
             }

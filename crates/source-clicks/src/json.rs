@@ -1,7 +1,6 @@
 //! JSON texts, read in one pass straight into the values of a row.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use chrono_tz::Tz;
 use lakegate_contract::DataType;
@@ -10,10 +9,7 @@ use lakegate_pipeline::text::{parse_decimal, parse_integer};
 
 use crate::fields::{Members, Target};
 use crate::scanner::{Fault, MAX_DEPTH, Parsed, Scanner};
-
-/// Names of undeclared members that are told.
-const MAX_NAMES: usize = 64;
-const MAX_NAME_LENGTH: usize = 64;
+use crate::unread::Unread;
 
 /// Reads objects of one shape.
 pub(crate) struct JsonDecoder<'t> {
@@ -23,23 +19,28 @@ pub(crate) struct JsonDecoder<'t> {
 }
 
 impl JsonDecoder<'_> {
-    /// Reads the object that begins at `start`; returns the byte behind it. `row` has a place for each column.
+    /// Reads the object that begins at `start`; returns the byte behind it. `row` has a place for each column; `unread` keeps
+    /// the names of members that none of them takes, unless the object is refused.
     pub(crate) fn decode<'a>(
         &self,
         bytes: &'a [u8],
         start: usize,
         row: &mut [Value<'a>],
-        unread: &mut BTreeSet<String>,
+        unread: &mut Unread,
     ) -> Parsed<usize> {
         row.fill(Value::Null);
         let mut scanner = Scanner::new(bytes, start);
         if scanner.peek() != Some(b'{') {
             return Err(Fault::Malformed(start, "not a JSON object"));
         }
+        unread.forget();
         self.object(&mut scanner, self.members, row, unread, 0)?;
         match scanner.unfit {
             Some(reason) => Err(Fault::Unfit(scanner.at, reason)),
-            None => Ok(scanner.at),
+            None => {
+                unread.keep();
+                Ok(scanner.at)
+            }
         }
     }
 
@@ -48,7 +49,7 @@ impl JsonDecoder<'_> {
         scanner: &mut Scanner<'a>,
         members: &Members,
         row: &mut [Value<'a>],
-        unread: &mut BTreeSet<String>,
+        unread: &mut Unread,
         depth: usize,
     ) -> Parsed<()> {
         scanner.at += 1;
@@ -70,7 +71,7 @@ impl JsonDecoder<'_> {
                     self.member(scanner, members, index, row, unread, depth)?;
                 }
                 None => {
-                    note_name(&key, unread);
+                    unread.note(&members.path, &key);
                     scanner.skip(depth)?;
                 }
             }
@@ -91,7 +92,7 @@ impl JsonDecoder<'_> {
         members: &Members,
         index: usize,
         row: &mut [Value<'a>],
-        unread: &mut BTreeSet<String>,
+        unread: &mut Unread,
         depth: usize,
     ) -> Parsed<()> {
         match members.fields.get(index).map(|f| &f.target) {
@@ -187,15 +188,6 @@ impl JsonDecoder<'_> {
                 _ => return Err(scanner.malformed("neither `,` nor `]` in an array")),
             }
         }
-    }
-}
-
-/// Names may be anything, even what is sensitive: only those that look like names are told.
-fn note_name(name: &str, unread: &mut BTreeSet<String>) {
-    let plain = name.len() <= MAX_NAME_LENGTH
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-    if unread.len() < MAX_NAMES && plain && !unread.contains(name) {
-        unread.insert(name.to_owned());
     }
 }
 

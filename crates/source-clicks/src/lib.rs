@@ -11,6 +11,7 @@ mod reader;
 mod scanner;
 mod source;
 mod transform;
+mod unread;
 
 pub use source::{ClicksConfig, ClicksSource, LogFormat};
 

@@ -15,6 +15,7 @@ use lakegate_pipeline::rows::{RowsBuilder, Value};
 use crate::fields::{Members, Target};
 use crate::json::JsonDecoder;
 use crate::scanner::{Fault, MAX_DEPTH, Parsed, Scanner};
+use crate::unread::Unread;
 
 /// An event that can be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Transformation {
     fn keys(&self, bytes: &[u8], start: usize) -> std::result::Result<BTreeMap<String, String>, CutFault> {
         let mut row = vec![Value::Null; self.columns.len()];
         let decoder = JsonDecoder { members: &self.time, columns: &self.columns, zone: self.zone };
-        decoder.decode(bytes, start, &mut row, &mut BTreeSet::new()).map_err(|fault| match fault {
+        decoder.decode(bytes, start, &mut row, &mut Unread::default()).map_err(|fault| match fault {
             Fault::Unfit(..) => "a partition column does not fit its type",
             Fault::Incomplete | Fault::Malformed(..) => "not a JSON object that can be read",
         })?;
