@@ -15,7 +15,7 @@ use datafusion::logical_expr::{Operator, binary_expr, try_cast};
 use datafusion::prelude::{DataFrame, Expr, SessionContext, ident, lit};
 use lakegate_contract::{Class, Error, Result, type_name};
 
-use crate::queries::unreadable;
+use crate::queries::{one_form, unreadable};
 use crate::row::unknown_column;
 
 /// Columns of two datasets that are compared pair by pair.
@@ -176,7 +176,7 @@ impl Compared {
             } else {
                 column
             };
-            columns.push(one_zero(cast, &pair.common).alias(format!("{prefix}{place}")));
+            columns.push(one_form(cast, &pair.common).alias(format!("{prefix}{place}")));
         }
         let frame = match held {
             Some(held) => frame.clone().filter(held).map_err(unreadable)?,
@@ -199,15 +199,6 @@ impl Compared {
 
     fn columns(&self) -> impl Iterator<Item = Expr> + '_ {
         (0..self.pairs.len()).map(|place| ident(format!("c{place}")))
-    }
-}
-
-/// Zero has two forms in floating point, which the engine groups apart.
-fn one_zero(column: Expr, data_type: &DataType) -> Expr {
-    match data_type {
-        DataType::Float64 => column + lit(0.0_f64),
-        DataType::Float32 => column + lit(0.0_f32),
-        _ => column,
     }
 }
 

@@ -3,14 +3,14 @@
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Field, Float64Type, Schema, SchemaRef};
 use datafusion::common::TableReference;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{Expr, SessionContext, ident, lit};
 use lakegate_contract::{Error, Result, type_name};
 
 use crate::ast::Leaf;
 use crate::compared::Compared;
 use crate::finding::{Finding, finding, number};
 use crate::measure::as_double;
-use crate::queries::{counts, only_row, present, quoted, unreadable};
+use crate::queries::{counts, one_form_of, only_row, quoted, unreadable};
 
 /// Rows over rows of the other dataset: infinite, or no number, where that one is empty.
 pub(crate) async fn row_count_match(leaf: &Leaf, rows: u64, context: &SessionContext) -> Result<Finding> {
@@ -197,12 +197,17 @@ fn other_columns(keys: &Pairs, schema: &Schema) -> Pairs {
 }
 
 async fn repeated_keys(context: &SessionContext, table: &str, columns: &[String]) -> Result<u64> {
-    let listed = columns.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", ");
-    let (present, table) = (present(columns), quoted(table));
-    let sql =
-        format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {present} GROUP BY {listed} HAVING count(*) > 1)");
-    let found = counts(context, &sql).await?;
-    found.first().copied().flatten().ok_or_else(|| Error::bug("a count is missing"))
+    use datafusion::functions_aggregate::expr_fn::count;
+    let table = context.table(TableReference::bare(table)).await.map_err(unreadable)?;
+    let present = columns.iter().map(|column| ident(column).is_not_null()).reduce(Expr::and);
+    let keys = (0..).zip(columns).map(|(place, column)| one_form_of(column, &table).alias(format!("c{place}")));
+    let keys: Vec<Expr> = keys.collect();
+    let repeated = table
+        .filter(present.unwrap_or_else(|| lit(true)))
+        .and_then(|keyed| keyed.aggregate(keys, vec![count(lit(1)).alias("rows")]))
+        .and_then(|groups| groups.filter(ident("rows").gt(lit(1))))
+        .map_err(unreadable)?;
+    Ok(repeated.count().await.map_err(unreadable)? as u64)
 }
 
 #[cfg(test)]

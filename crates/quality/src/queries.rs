@@ -4,7 +4,8 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use datafusion::prelude::{DataFrame, SessionContext, ident};
+use datafusion::logical_expr::Case;
+use datafusion::prelude::{DataFrame, Expr, SessionContext, ident};
 use futures::TryStreamExt as _;
 use lakegate_contract::{Error, Result};
 
@@ -69,10 +70,10 @@ async fn custom_sql_rows(leaf: &Leaf, frame: DataFrame, context: &SessionContext
 pub(crate) async fn entropy(leaf: &Leaf, context: &SessionContext) -> Result<Option<f64>> {
     use datafusion::functions_aggregate::expr_fn::count;
     use datafusion::logical_expr::lit;
-    let column = ident(leaf.column());
-    let grouped = kept_values(leaf, context)
-        .await?
-        .aggregate(vec![column], vec![count(lit(1)).alias("occurrences")])
+    let kept = kept_values(leaf, context).await?;
+    let value = one_form_of(leaf.column(), &kept);
+    let grouped = kept
+        .aggregate(vec![value.alias("value")], vec![count(lit(1)).alias("occurrences")])
         .and_then(|grouped| grouped.select(vec![ident("occurrences")]))
         .map_err(unreadable)?;
     let mut stream = grouped.execute_stream().await.map_err(unreadable)?;
@@ -102,7 +103,8 @@ pub(crate) async fn interquartile_range(leaf: &Leaf, context: &SessionContext) -
     if rows == 0.0 {
         return Ok(None);
     }
-    let value = cast(ident(leaf.column()), DataType::Float64).alias("value");
+    // NaN lies above all numbers, also with its sign bit set.
+    let value = one_form(cast(ident(leaf.column()), DataType::Float64), &DataType::Float64).alias("value");
     let sorted = kept.select(vec![value]).and_then(|values| values.sort(vec![ident("value").sort(true, false)]));
     let mut stream = sorted.map_err(unreadable)?.execute_stream().await.map_err(unreadable)?;
     let mut quartiles = [Quartile::new(0.25 * (rows - 1.0)), Quartile::new(0.75 * (rows - 1.0))];
@@ -171,9 +173,26 @@ pub(crate) async fn counts(context: &SessionContext, sql: &str) -> Result<Vec<Op
     Ok(row.columns().iter().map(|c| number(c).and_then(|v| u64::try_from(v).ok())).collect())
 }
 
-/// That none of the columns is NULL.
-pub(crate) fn present(columns: &[String]) -> String {
-    columns.iter().map(|c| format!("{} IS NOT NULL", quoted(c))).collect::<Vec<_>>().join(" AND ")
+/// Zero has two forms in floating point, and NaN many, which the engine groups apart. They are one value each, as in Spark
+/// (<https://spark.apache.org/docs/latest/sql-ref-datatypes.html#floating-point-special-values>).
+pub(crate) fn one_form(value: Expr, data_type: &DataType) -> Expr {
+    use datafusion::functions::expr_fn::isnan;
+    use datafusion::logical_expr::lit;
+    let (nan, zero) = match data_type {
+        DataType::Float64 => (lit(f64::NAN), lit(0.0_f64)),
+        DataType::Float32 => (lit(f32::NAN), lit(0.0_f32)),
+        _ => return value,
+    };
+    let case = Case::new(None, vec![(Box::new(isnan(value.clone())), Box::new(nan))], Some(Box::new(value + zero)));
+    Expr::Case(case)
+}
+
+/// The same of a column.
+pub(crate) fn one_form_of(column: &str, frame: &DataFrame) -> Expr {
+    match frame.schema().as_arrow().field_with_name(column) {
+        Ok(field) => one_form(ident(column), field.data_type()),
+        Err(_) => ident(column),
+    }
 }
 
 pub(crate) fn quoted(name: &str) -> String {

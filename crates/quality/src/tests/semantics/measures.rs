@@ -163,13 +163,15 @@ async fn keys_of_no_row_and_of_each_row_twice() {
 #[tokio::test]
 async fn values_that_spark_takes_for_equal_are_one() {
     let signs = table(vec![("f", floats(&[Some(f64::NAN), Some(-f64::NAN), Some(0.0), Some(-0.0)]))]);
+    let other = table(vec![("f", floats(&[Some(f64::NAN), Some(0.0)]))]);
     compare(
         &signs,
-        &[],
+        &[("other", other)],
         &[
             ("DistinctValuesCount \"f\" = 2", PASS, vec![("Column.f.DistinctValuesCount", 2.0)]),
             ("Uniqueness \"f\" = 0", PASS, vec![("Column.f.Uniqueness", 0.0)]),
             ("ZerosCount \"f\" = 2", PASS, vec![("Column.f.ZerosCount", 2.0)]),
+            ("Entropy \"f\" between 0.693 and 0.694", PASS, vec![("Column.f.Entropy", f64::ln(2.0))]),
             // Sorted: 0, 0, NaN, NaN; the first quarter lies on the zeros, the third on NaN.
             ("InterquartileRange \"f\" != 0", PASS, vec![("Column.f.InterquartileRange", f64::NAN)]),
             // 0 and NaN alike are not below -1, and NaN alone is above 0.
@@ -182,9 +184,15 @@ async fn values_that_spark_takes_for_equal_are_one() {
                     ("Column.f.Maximum", f64::NAN),
                 ],
             ),
+            ("ReferentialIntegrity \"f\" \"other.f\" = 1", PASS, vec![("Column.other.ReferentialIntegrity", 1.0)]),
+            ("DatasetMatch \"other\" \"f\" = 1", FAIL, vec![]), // keys are repeated
         ],
     )
     .await;
+    let one_negative = [Some(-f64::NAN), Some(1.0), Some(2.0), Some(3.0), Some(4.0)];
+    // Sorted: 1, 2, 3, 4, NaN; places 1 and 3 are 2 and 4.
+    let cases: [Case<'_>; 1] = [("InterquartileRange \"f\" = 2", PASS, vec![("Column.f.InterquartileRange", 2.0)])];
+    compare(&table(vec![("f", floats(&one_negative))]), &[], &cases).await;
 }
 
 #[tokio::test]
