@@ -213,12 +213,16 @@ fn rulesets_are_written_in_canonical_form() {
     let checked = lakegate(folder.path(), &["quality", "fmt", "--check", "rules.dqdl"]).expect_code(2);
     assert_eq!(checked.stdout, "rules.dqdl\n");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), rules);
-    // A mistake in one file leaves all as they are.
-    std::fs::write(folder.path().join("z.dqdl"), "Rules = [ RowCount >").unwrap();
+    // A mistake in one file leaves all as they are, and every mistaken file is told.
+    for name in ["y.dqdl", "z.dqdl"] {
+        std::fs::write(folder.path().join(name), "Rules = [ RowCount >").unwrap();
+    }
     let mistaken = lakegate(folder.path(), &["quality", "fmt", "."]).expect_code(2);
-    assert!(mistaken.stderr.contains("z.dqdl:1:21"), "{}", mistaken.stderr);
+    assert!(mistaken.stderr.contains("y.dqdl:1:21") && mistaken.stderr.contains("z.dqdl:1:21"), "{}", mistaken.stderr);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), rules);
-    std::fs::remove_file(folder.path().join("z.dqdl")).unwrap();
+    for name in ["y.dqdl", "z.dqdl"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
 
     lakegate(folder.path(), &["quality", "fmt", "."]).expect_code(0);
     let formatted =

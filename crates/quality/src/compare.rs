@@ -9,7 +9,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute::{is_not_null, is_null};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
 use chrono::{DateTime, Datelike, Utc};
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Error, Result, type_name};
 
 use crate::age::Age;
 use crate::castable::Castable;
@@ -373,8 +373,10 @@ pub(crate) fn text_column(column: &ArrayRef) -> Result<ArrayRef> {
 
 /// Spark's cast: what cannot be cast becomes NULL.
 pub(crate) fn cast_column(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    crate::spark::cast_column(column, to)
-        .map_err(|_| Error::usage(format!("a column of type {} cannot be compared as {to}", column.data_type())))
+    crate::spark::cast_column(column, to).map_err(|_| {
+        let (found, wanted) = (type_name(column.data_type()), type_name(to));
+        Error::usage(format!("a column of type {found} cannot be compared as {wanted}"))
+    })
 }
 
 /// Whether a column's type can be ordered as a date.

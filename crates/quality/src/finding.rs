@@ -98,7 +98,10 @@ pub(crate) fn uniqueness(leaf: &Leaf, counts: &KeyCounts) -> Finding {
             let completeness = if counts.rows == 0 { 0.0 } else { 1.0 - as_double(*nulls) / as_double(counts.rows) };
             if *nulls > 0 || counts.rows == 0 {
                 holds = false;
-                message = Some(format!("column `{column}` holds NULL in {nulls} of {} rows", counts.rows));
+                message = Some(match counts.rows {
+                    0 => "there are no rows".to_owned(),
+                    rows => format!("column `{column}` holds NULL in {nulls} of {rows} rows"),
+                });
             }
             metrics.insert(format!("Column.{column}.Completeness"), completeness);
         }

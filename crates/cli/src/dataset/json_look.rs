@@ -145,7 +145,7 @@ impl Lines {
                 let column = error.column();
                 self.tell(match error.classify() {
                     Category::Eof => self.no_object("the line ends before its JSON does"),
-                    _ => Error::bad_input("the text is no JSON")
+                    _ => Error::bad_input(no_json(&error))
                         .at(format!("{}, column {column}", self.place()))
                         .expected("one JSON object a line"),
                 });
@@ -196,6 +196,18 @@ fn word(value: &Value) -> &'static str {
     Kind::of(value).map_or("null", Kind::word)
 }
 
+/// What a text is that JSON forbids, or that nobody can hold. The parser has these words alone for both.
+fn no_json(error: &serde_json::Error) -> &'static str {
+    let words = error.to_string();
+    if words.starts_with("number out of range") {
+        "a number is larger than a double can hold"
+    } else if words.starts_with("recursion limit exceeded") {
+        "its objects and arrays are nested too deep"
+    } else {
+        "the text is no JSON"
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::stream::Look as _;
@@ -225,6 +237,10 @@ mod tests {
             format!("a, line 1: the line ends before its JSON does{expected}")
         );
         assert_eq!(trouble(&[b"{\"a\":1}\n[1]"]).unwrap(), format!("a, line 2: the line holds a list{expected}"));
+        let large = trouble(&[b"{\"a\":1e400}"]).unwrap();
+        assert!(large.starts_with("a, line 1, column 10: a number is larger than a double"), "{large}");
+        let deep = trouble(&[format!("{{\"a\":{}", "[".repeat(5000)).as_bytes()]).unwrap();
+        assert!(deep.contains("nested too deep"), "{deep}");
         assert!(trouble(&[b"{\"a\":1}\n{\"a\":\"\xe9\"}"]).unwrap().starts_with("a, line 2: its text is not UTF-8"));
         assert_eq!(trouble(&[b"\xef\xbb\xbf{\"a\":1}\n\n", b"{\"a\":null}\n{\"a\":1.5}"]), None);
     }

@@ -8,7 +8,7 @@ use lakegate_pipeline::patterns::{bucket_of, fixed_folder, matches_path};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
-use super::kind;
+use super::{kind, stream};
 
 /// What stands at a place.
 pub enum Found {
@@ -57,7 +57,7 @@ async fn exactly(root: &FileRoot, key: &Path, text: &str) -> Result<Option<Found
         return Ok(None);
     }
     let files = below.into_iter().filter(|file| is_data(key, &file.location)).collect();
-    some_files(key.clone(), files, text).map(Some)
+    some_files(root, key.clone(), files, text).map(Some)
 }
 
 /// The files that a pattern names.
@@ -78,14 +78,15 @@ async fn matching(root: &FileRoot, text: &str) -> Result<Found> {
             .at(text)
             .expected("the table's folder"));
     }
-    some_files(base, files, text)
+    some_files(root, base, files, text)
 }
 
-fn some_files(base: Path, files: Vec<ObjectMeta>, text: &str) -> Result<Found> {
+fn some_files(root: &FileRoot, base: Path, files: Vec<ObjectMeta>, text: &str) -> Result<Found> {
     if files.is_empty() {
         return Err(Error::usage("there is no Parquet, CSV or JSON file").at(text));
     }
     if let Some(table) = files.iter().find_map(|file| log_above(&file.location)) {
+        let table = stream::shown(root, &table);
         return Err(Error::usage(format!("there are Delta tables below: {table}"))
             .at(text)
             .expected("the folder of one table: its log says which of its files count"));
@@ -100,8 +101,9 @@ fn is_data(base: &Path, file: &Path) -> bool {
     kind::of_name(file.as_ref()).is_some() && !below.split('/').any(aside)
 }
 
-fn log_above(file: &Path) -> Option<String> {
-    file.as_ref().split_once(&format!("/{DELTA_LOG}/")).map(|(table, _)| table.to_owned())
+fn log_above(file: &Path) -> Option<Path> {
+    let (table, _) = file.as_ref().split_once(&format!("/{DELTA_LOG}/"))?;
+    Path::parse(table).ok()
 }
 
 /// `table@12`
@@ -196,6 +198,7 @@ mod tests {
         let at = |text: &str| format!("{}/{text}", folder.path().display());
         assert_eq!(names(&at("t")).await.unwrap(), ["delta None"]);
         assert_eq!(names(&at("t@3")).await.unwrap(), ["delta Some(3)"]);
-        assert!(names(&at("")).await.unwrap_err().found().contains("Delta tables below"));
+        let table = format!("Delta tables below: {}", at("t"));
+        assert!(names(&at("")).await.unwrap_err().found().contains(&table));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
-use lakegate_contract::{Error, PartitionValue, Result};
+use lakegate_contract::{Error, PartitionValue, Result, type_name};
 use lakegate_lake::decode_partition_segment;
 use lakegate_pipeline::text::{parse_date, parse_integer};
 use object_store::path::Path;
@@ -73,7 +73,7 @@ fn type_of<'a>(values: impl Iterator<Item = &'a PartitionValue> + Clone) -> Data
 
 fn scalar(value: &PartitionValue, data_type: &DataType) -> Result<ScalarValue> {
     let bad = |e: datafusion::error::DataFusionError| {
-        Error::bug(format!("a partition value is not of type {data_type}")).caused_by(e.strip_backtrace())
+        Error::bug(format!("a partition value is not of type {}", type_name(data_type))).caused_by(e.strip_backtrace())
     };
     match value {
         None => ScalarValue::try_from(data_type).map_err(bad),

@@ -18,15 +18,17 @@ pub fn run(arguments: &FmtArguments, as_json: bool) -> Result<ExitCode> {
         return standard_input(arguments, as_json);
     }
     // All are read before one is written: a mistake in one leaves them all as they are.
-    let mut changed = Vec::new();
+    let (mut changed, mut problems) = (Vec::new(), Vec::new());
     let files = rulesets(&arguments.files)?;
     for path in &files {
-        let name = path.display().to_string();
-        let text = read_rules(path)?;
-        let formatted = format(&text, &name)?;
-        if formatted != text {
-            changed.push((path, formatted));
+        match reformatted(path) {
+            Ok(Some(formatted)) => changed.push((path, formatted)),
+            Ok(None) => {}
+            Err(problem) => problems.push(problem),
         }
+    }
+    if let Some(problem) = Error::first_of(problems) {
+        return Err(problem);
     }
     if !arguments.check {
         for (path, formatted) in &changed {
@@ -35,6 +37,13 @@ pub fn run(arguments: &FmtArguments, as_json: bool) -> Result<ExitCode> {
     }
     let names: Vec<String> = changed.iter().map(|(path, _)| path.display().to_string()).collect();
     report(arguments.check, files.len(), &names, as_json)
+}
+
+/// The canonical text of a file that has another one.
+fn reformatted(path: &Path) -> Result<Option<String>> {
+    let text = read_rules(path)?;
+    let formatted = format(&text, &path.display().to_string())?;
+    Ok((formatted != text).then_some(formatted))
 }
 
 fn report(check: bool, files: usize, changed: &[String], as_json: bool) -> Result<ExitCode> {

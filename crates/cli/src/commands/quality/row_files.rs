@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray as _, RecordBatch, StringArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use lakegate_contract::{Class, Error, Result};
@@ -53,7 +54,9 @@ impl RowFormat {
 
 /// A file of rows that takes its place when it is whole.
 pub struct RowFile {
+    /// As the user wrote it.
     path: PathBuf,
+    place: PathBuf,
     rows: Rows,
 }
 
@@ -92,7 +95,9 @@ impl RowFile {
     /// When its name says no format, or it cannot be written.
     pub fn create(path: &Path, schema: &SchemaRef) -> Result<Self> {
         let format = RowFormat::of(path)?;
-        let target = Target::open(path).map_err(|e| output::unwritable(&e, path))?;
+        // A link stays a link: what it names is replaced.
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let target = Target::open(&place).map_err(|e| output::unwritable(&e, path))?;
         let rows = match format {
             RowFormat::Parquet => {
                 let properties = WriterProperties::builder()
@@ -104,14 +109,14 @@ impl RowFile {
             }
             RowFormat::Csv => {
                 let mut csv = CsvOutput::new(target);
-                csv.header(&lists_as_text(schema))?;
+                csv.header(&as_text(schema))?;
                 Rows::Csv(Box::new(csv))
             }
             RowFormat::JsonLines => {
                 Rows::JsonLines(Box::new(WriterBuilder::new().with_explicit_nulls(true).build(target)))
             }
         };
-        Ok(Self { path: path.to_path_buf(), rows })
+        Ok(Self { path: path.to_path_buf(), place, rows })
     }
 
     /// Writes rows.
@@ -127,7 +132,7 @@ impl RowFile {
                 });
                 written.map_err(|e| unwritten_parquet(&e, &self.path))
             }
-            Rows::Csv(csv) => csv.write(&with_lists_as_text(batch)?),
+            Rows::Csv(csv) => csv.write(&texts_of(batch)?),
             Rows::JsonLines(json) => json.write(batch).map_err(|e| unwritten_json(&e, &self.path)),
         }
     }
@@ -146,7 +151,7 @@ impl RowFile {
                 json.into_inner()
             }
         };
-        target.close(path).map_err(|e| output::unwritable(&e, path))
+        target.close(&self.place).map_err(|e| output::unwritable(&e, path))
     }
 }
 
@@ -175,10 +180,10 @@ impl Target {
     }
 }
 
-/// CSV has no lists: those of rules are JSON there.
-fn lists_as_text(schema: &Schema) -> Schema {
-    let fields = schema.fields().iter().map(|field| match is_rules(field) {
-        true => Arc::new(Field::new(field.name(), DataType::Utf8, false)),
+/// CSV has no lists: those of rules are JSON there. Times without a zone are written without one.
+fn as_text(schema: &Schema) -> Schema {
+    let fields = schema.fields().iter().map(|field| match is_rules(field) || is_local_time(field) {
+        true => Arc::new(Field::new(field.name(), DataType::Utf8, field.is_nullable())),
         false => Arc::clone(field),
     });
     Schema::new(fields.collect::<Vec<_>>())
@@ -188,15 +193,20 @@ fn is_rules(field: &Field) -> bool {
     [RULES_PASS, RULES_FAIL, RULES_SKIP].contains(&field.name().as_str())
 }
 
-fn with_lists_as_text(batch: &RecordBatch) -> Result<RecordBatch> {
+fn is_local_time(field: &Field) -> bool {
+    matches!(field.data_type(), DataType::Timestamp(_, None))
+}
+
+fn texts_of(batch: &RecordBatch) -> Result<RecordBatch> {
+    let wrong = |e| Error::bug("columns cannot be written as text").caused_by(e);
     let schema = batch.schema();
-    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| match is_rules(field) {
-        true => json_lists(column),
-        false => Arc::clone(column),
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| match field {
+        rules if is_rules(rules) => Ok(json_lists(column)),
+        time if is_local_time(time) => cast(column, &DataType::Utf8),
+        _ => Ok(Arc::clone(column)),
     });
-    let columns: Vec<ArrayRef> = columns.collect();
-    RecordBatch::try_new(Arc::new(lists_as_text(&schema)), columns)
-        .map_err(|e| Error::bug("lists cannot be written as text").caused_by(e))
+    let columns = columns.collect::<std::result::Result<Vec<ArrayRef>, _>>().map_err(wrong)?;
+    RecordBatch::try_new(Arc::new(as_text(&schema)), columns).map_err(wrong)
 }
 
 fn json_lists(column: &ArrayRef) -> ArrayRef {
@@ -233,6 +243,8 @@ fn cannot_hold(path: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::TimestampMicrosecondArray;
+
     use super::*;
 
     #[test]
@@ -258,5 +270,24 @@ mod tests {
         file.finish().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nx\n");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let link = folder.path().join("link.csv");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        RowFile::create(&link, &schema).unwrap().finish().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\n");
+    }
+
+    #[test]
+    fn times_without_a_zone_get_none_in_csv() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let local: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![Some(1_500_000), None]));
+        let utc: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0, 1]).with_timezone("UTC"));
+        let batch = RecordBatch::try_from_iter_with_nullable([("local", local, true), ("utc", utc, true)]).unwrap();
+        let mut file = RowFile::create(&path, &batch.schema()).unwrap();
+        file.write(&batch).unwrap();
+        file.finish().unwrap();
+        let expected = "local,utc\n1970-01-01T00:00:01.500,1970-01-01T00:00:00Z\n,1970-01-01T00:00:00.000001Z\n";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
     }
 }
