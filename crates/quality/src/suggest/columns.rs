@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Datelike as _};
+use lakegate_contract::type_name;
 
 use super::figures::{above, below, grouped, of, ratio, share_below, written};
 use super::keys::Keys;
@@ -67,10 +68,8 @@ pub(super) fn section(column: &ColumnProfile, keys: &Keys, references: &BTreeMap
 
 fn heading(column: &ColumnProfile) -> String {
     let kind = match column.field.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
         DataType::Timestamp(..) => "timestamp".to_owned(),
-        DataType::Date32 | DataType::Date64 => "date".to_owned(),
-        other => other.to_string().to_lowercase(),
+        other => type_name(other),
     };
     let different = match &column.distinct {
         None => String::new(),

@@ -77,13 +77,13 @@ async fn a_shops_orders() {
         # a column that comes or goes is told
         ColumnCount = 7,
 
-        # order_id: int64, 0 of 200 rows hold NULL, about 200 different values
+        # order_id: bigint, 0 of 200 rows hold NULL, about 200 different values
         # 200 rows, no two alike and none NULL: the key
         IsPrimaryKey "order_id",
         # from 1 to 200; they grow, so no upper bound
         ColumnValues "order_id" > 0,
 
-        # user_id: int64, 0 of 200 rows hold NULL, about 50 different values
+        # user_id: bigint, 0 of 200 rows hold NULL, about 50 different values
         # never NULL
         IsComplete "user_id",
         # from 1 to 50; they grow, so no upper bound
@@ -91,13 +91,13 @@ async fn a_shops_orders() {
         # ReferentialIntegrity "user_id" "users.user_id" = 1.0 does not hold (it is 0.98)
         ReferentialIntegrity "user_id" "users.user_id" > 0.97,
 
-        # status: text, 1 of 200 rows hold NULL, 3 different values
+        # status: string, 1 of 200 rows hold NULL, 3 different values
         # 199 of 200 rows hold a value; half as many NULLs again are let pass
         Completeness "status" > 0.992,
         # 3 different values; rows with the rarest: 66
         ColumnValues "status" in ["lost", "paid", "shipped", NULL],
 
-        # amount: decimal128(12, 2), 0 of 200 rows hold NULL, about 200 different values
+        # amount: decimal(12,2), 0 of 200 rows hold NULL, about 200 different values
         # never NULL
         IsComplete "amount",
         # from 1.5 to 63.19; room below
@@ -114,14 +114,14 @@ async fn a_shops_orders() {
         # none lies in the future
         ColumnValues "ordered_at" <= now(),
 
-        # receiver_name: text, 0 of 200 rows hold NULL, 2 different values
+        # receiver_name: string, 0 of 200 rows hold NULL, 2 different values
         #   look: its values may be those of people, so they are not listed
         # never NULL
         IsComplete "receiver_name",
         # each has 8 characters
         ColumnLength "receiver_name" = 8,
 
-        # coupon: text, 50 of 200 rows hold NULL, about 150 different values
+        # coupon: string, 50 of 200 rows hold NULL, about 150 different values
         # 150 values, no two alike
         IsUnique "coupon",
         # 150 of 200 rows hold a value; half as many NULLs again are let pass
