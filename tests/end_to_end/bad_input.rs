@@ -197,3 +197,33 @@ fn a_database_that_is_down_or_missing_is_told_apart() {
     assert!(matches!(outcome.code, 2 | 4 | 5), "{}: {}", outcome.code, outcome.stderr);
     assert!(outcome.stderr.contains("gone.db"), "{}", outcome.stderr);
 }
+
+/// A job of its own over events without anything but a number, in so little memory that their keys must spill.
+fn many_keys(project: &Path, keys: u32) {
+    let write = |name: &str, text: &str| {
+        let path = project.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    edit(&project.join("lakegate.toml"), "memory_limit = \"256MB\"", "memory_limit = \"16MB\"");
+    write("jobs/keys.toml", "[source]\nkind = \"clicks\"\nfiles = \"data/keys/*.json\"\nformat = \"json\"\n");
+    write("schemas/keys.toml", "columns = [{ name = \"id\", type = \"bigint\" }]\n");
+    write("quality-rules/keys.dqdl", "Rules = [ IsUnique \"id\" ]\n");
+    write("data/keys/a.json", &(0..keys).map(|id| format!("{{\"id\":{id}}}\n")).collect::<String>());
+}
+
+#[test]
+fn no_room_for_keys_while_rows_are_staged_leaves_what_was_published() {
+    let folder = shop(&Options { scale: 0.0001, ..Options::default() });
+    many_keys(folder.path(), 70_000);
+    lakegate(folder.path(), &["run", "keys"]).expect_code(0);
+    assert_eq!(count(folder.path(), "keys"), 70_000);
+    std::fs::write(folder.path().join("data/keys/b.json"), "{\"id\":-1}\n").unwrap();
+    let nowhere = folder.path().join("nowhere");
+    let mut run = crate::support::command(folder.path(), &["run", "keys", "--force"]);
+    let outcome = crate::support::Outcome::from(run.env("TMPDIR", &nowhere).output().unwrap()).expect_code(5);
+    assert!(outcome.stderr.contains("nowhere") && outcome.stderr.contains("spilled"), "{}", outcome.stderr);
+    assert_eq!(count(folder.path(), "keys"), 70_000);
+    lakegate(folder.path(), &["run", "keys"]).expect_code(0);
+    assert_eq!(count(folder.path(), "keys"), 70_001);
+}

@@ -80,7 +80,7 @@ impl Lake {
 }
 
 impl Staged {
-    /// Registers the staged files under `name`, partition columns included: what is audited is what would be published.
+    /// Registers the staged files under `name`, partition columns included, as readers would find them once published.
     ///
     /// # Errors
     /// When the staged schema cannot be read back, which is a defect.

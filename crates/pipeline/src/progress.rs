@@ -11,7 +11,7 @@ use crate::JobReport;
 pub enum Phase {
     /// Asking the source what there is.
     Plan,
-    /// Reading, redacting, judging rows and staging.
+    /// Reading, redacting, judging rows, staging them and measuring them for dataset rules.
     Extract,
     /// Judging dataset rules over what was staged.
     Audit,

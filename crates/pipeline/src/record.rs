@@ -58,7 +58,7 @@ pub enum Outcome {
 pub struct Timings {
     /// Asking the source.
     pub plan: u64,
-    /// Reading to staging.
+    /// Reading to staging, and measuring what is staged.
     pub extract: u64,
     /// Dataset rules.
     pub audit: u64,

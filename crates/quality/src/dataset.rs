@@ -14,11 +14,13 @@ use crate::files::FileListing;
 use crate::finding::{Finding, combine, errored, finding, told};
 use crate::history::History;
 use crate::judge::Judge;
+use crate::keys::Room;
 use crate::measure::Gauge;
 use crate::measuring;
+use crate::metered::MeteredRules;
 use crate::options::{Composite, Options};
 use crate::outcome::{AnalyzerOutcome, Evaluation};
-use crate::pass::{Gauges, Measured, Meter, Pass};
+use crate::pass::{Gauges, Measured, Pass};
 use crate::row::{Compiler, is_row_rule};
 use crate::row_keys::RowKeys;
 use crate::row_wise::{self, RowWise};
@@ -97,27 +99,24 @@ impl DatasetRules {
         self.judge(&measured, context, history).await
     }
 
-    /// What measures the rows of a dataset as they pass by in so many tasks; its keys may take `bytes` of memory, then they spill.
-    pub fn meter(&self, bytes: usize, tasks: usize) -> Meter {
-        self.pass.meter(bytes, tasks)
+    /// Rules that count keys, which take memory.
+    pub fn key_rules(&self) -> usize {
+        self.pass.key_rules()
     }
 
-    /// Like [`DatasetRules::evaluate`], where all rows have passed a [meter](DatasetRules::meter) of these rules: table `primary` is
-    /// read for rules alone that take a query of their own.
-    ///
-    /// # Errors
-    /// As [`DatasetRules::evaluate`].
-    pub async fn evaluate_metered(
+    /// The same rules, for rows that pass by in so many tasks. Their keys may take `bytes` of memory, then they spill.
+    pub fn metered(self, bytes: usize, tasks: usize) -> MeteredRules {
+        let meter = self.pass.meter(&Room::new(bytes), tasks);
+        MeteredRules::new(self, meter)
+    }
+
+    /// Judges by what was measured; rules that take a query of their own read table `primary`.
+    pub(crate) async fn judge(
         &self,
-        meter: Meter,
+        measured: &Measured,
         context: &SessionContext,
         history: &History,
     ) -> Result<Evaluation> {
-        let measured = meter.total().await?;
-        self.judge(&measured, context, history).await
-    }
-
-    async fn judge(&self, measured: &Measured, context: &SessionContext, history: &History) -> Result<Evaluation> {
         let judge =
             Judge { schema: &self.schema, files: self.files.as_deref(), pass: &self.pass, measured, history, context };
         let mut evaluation = Evaluation::default();

@@ -1,7 +1,7 @@
 //! AWS Glue's Data Quality Definition Language (DQDL), anywhere: parse, check, judge.
 //!
 //! [`parse`] reads a ruleset, [`check`] compares it with a dataset's schema, [`RowRules`] judges the rows of batches as
-//! they pass by, [`DatasetRules`] judges a whole dataset. The semantics are those of AWS's documentation
+//! they pass by, [`DatasetRules`] judges a whole dataset, and [`MeteredRules`] one that passes by. The semantics are those of AWS's documentation
 //! (<https://docs.aws.amazon.com/glue/latest/dg/dqdl.html>); where the open-source engine differs, the documentation wins.
 //!
 //! ```
@@ -39,6 +39,7 @@ mod lint;
 mod matching;
 mod measure;
 mod measuring;
+mod metered;
 mod metric;
 mod moments;
 mod options;
@@ -70,10 +71,10 @@ pub use files::{DigestAlgorithm, FileFacts, FileListing};
 pub use format::format;
 pub use history::{History, Observation};
 pub use lint::{Concern, Warning, lint};
+pub use metered::MeteredRules;
 pub use options::{Composite, FilteredRows, Options};
 pub use outcome::{AnalyzerOutcome, Evaluation, RuleOutcome, RuleResult};
 pub use parser::parse;
-pub use pass::Meter;
 pub use row::{RowRules, RowVerdict};
 pub use row_outcome::{EVALUATION_RESULT, JudgedRows, RULES_FAIL, RULES_PASS, RULES_SKIP, RowOutcomes};
 pub use suggest::{Sensitive, SuggestOptions, Suggested, suggest};

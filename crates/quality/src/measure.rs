@@ -10,7 +10,7 @@ use lakegate_contract::{Error, Result, type_name};
 use crate::ast::Leaf;
 use crate::compare::lengths;
 use crate::extremes::{Extremes, unscaled};
-use crate::keys::KeyCounter;
+use crate::keys::{KeyCounter, Room};
 use crate::moments::{Moments, Pair};
 use crate::row::{Compiler, Filter, RowLeaf, RowNode, is_row_leaf};
 use crate::shape::Shape;
@@ -210,10 +210,10 @@ impl Gauge {
     }
 
     /// What counts the keys of this gauge, if it is one of keys.
-    pub(crate) fn counter(&self, schema: &Schema, bytes: usize) -> Result<Option<KeyCounter>> {
+    pub(crate) fn counter(&self, schema: &Schema, room: &Room) -> Result<Option<KeyCounter>> {
         let Gauge::Keys(columns, _) = self else { return Ok(None) };
         let types: Vec<DataType> = columns.iter().map(|i| schema.field(*i).data_type().clone()).collect();
-        KeyCounter::new(&types, bytes).map(Some)
+        KeyCounter::new(&types, room).map(Some)
     }
 
     /// Adds a batch's keys.

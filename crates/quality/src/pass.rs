@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use lakegate_contract::{Error, Result};
 
 use crate::finding::its_own;
-use crate::keys::{self, KeyCounter, KeyCounts};
+use crate::keys::{self, KeyCounter, KeyCounts, Room};
 use crate::measure::{Gauge, Reading};
 use crate::queries::unreadable;
 
@@ -47,7 +47,7 @@ impl Pass {
         let columns: Vec<&str> = self.scanned.fields().iter().map(|f| f.name().as_str()).collect();
         let frame = context.table("primary").await.map_err(unreadable)?.select(columns.into_iter().map(ident));
         let streams = frame.map_err(unreadable)?.execute_stream_partitioned().await.map_err(unreadable)?;
-        let meter = self.meter(bytes_of_keys(context), streams.len());
+        let meter = self.meter(&room_of_keys(context), streams.len());
         // Dropped with the judgement, when that is stopped.
         let mut tasks = tokio::task::JoinSet::new();
         for stream in streams {
@@ -60,39 +60,40 @@ impl Pass {
         Measured::of(parts, self.gauges.len()).await
     }
 
-    /// What measures batches that pass by, with `bytes` for keys in memory, in as many parts as there are tasks.
-    pub(crate) fn meter(&self, bytes: usize, tasks: usize) -> Meter {
-        let counters = self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count();
+    /// Rules whose keys are counted.
+    pub(crate) fn key_rules(&self) -> usize {
+        self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count()
+    }
+
+    /// What measures batches that pass by, in as many parts as there are tasks.
+    pub(crate) fn meter(&self, room: &Room, tasks: usize) -> Meter {
         Meter {
             gauges: Arc::clone(&self.gauges),
             scanned: SchemaRef::clone(&self.scanned),
-            bytes_of_keys: bytes / (counters * tasks).max(1),
+            room: room.shared_by(self.key_rules() * tasks),
             idle: Mutex::default(),
         }
     }
 }
 
-/// Measures batches as they pass by, for [`DatasetRules::evaluate_metered`](crate::DatasetRules::evaluate_metered): what the rows of
-/// a dataset give while they are written need not be read again. Several workers may share it.
-pub struct Meter {
+/// Measures batches as they pass by. Several workers may share it.
+pub(crate) struct Meter {
     gauges: Arc<Gauges>,
     scanned: SchemaRef,
-    bytes_of_keys: usize,
+    /// For the keys of one rule in one part.
+    room: Room,
     /// Parts that no worker adds to at the moment: there are never more than workers.
     idle: Mutex<Vec<Part>>,
 }
 
 impl Meter {
     /// The columns that it measures; `None` when it measures nothing.
-    pub fn columns(&self) -> Option<&SchemaRef> {
+    pub(crate) fn columns(&self) -> Option<&SchemaRef> {
         self.gauges.iter().any(|g| matches!(g, Ok(Some(_)))).then_some(&self.scanned)
     }
 
-    /// Measures a batch of its columns, in their order.
-    ///
-    /// # Errors
-    /// When keys cannot be spilled. A rule that fails on the data by itself fails when it is judged.
-    pub fn add(&self, batch: &RecordBatch) -> Result<()> {
+    /// Measures a batch of its columns, in their order. What an error has cut short is missing from the total.
+    pub(crate) fn add(&self, batch: &RecordBatch) -> Result<()> {
         let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut part = known.map_or_else(|| self.part(), Ok)?;
         part.add(batch)?;
@@ -110,22 +111,24 @@ impl Meter {
     }
 
     fn part(&self) -> Result<Part> {
-        Part::new(Arc::clone(&self.gauges), &self.scanned, self.bytes_of_keys)
+        Part::new(Arc::clone(&self.gauges), &self.scanned, &self.room)
     }
 }
 
 /// What all keys together may hold: a quarter of the engine's memory, the rest is for queries.
-pub(crate) fn bytes_of_keys(context: &SessionContext) -> usize {
+pub(crate) fn room_of_keys(context: &SessionContext) -> Room {
     const UNLIMITED: usize = 128 << 20;
-    match context.runtime_env().memory_pool.memory_limit() {
+    Room::new(match context.runtime_env().memory_pool.memory_limit() {
         MemoryLimit::Finite(bytes) => bytes / 4,
         _ => UNLIMITED,
-    }
+    })
 }
 
 /// What the pass has measured, by the place of the rule's leaf.
 #[derive(Default)]
 pub(crate) struct Measured {
+    /// Rows that were measured.
+    pub(crate) rows: u64,
     readings: Vec<Reading>,
     keys: BTreeMap<usize, KeyCounts>,
     problems: BTreeMap<usize, String>,
@@ -136,6 +139,7 @@ impl Measured {
         let mut total = Self { readings: vec![Reading::default(); gauges], ..Self::default() };
         let mut counters: BTreeMap<usize, Vec<KeyCounter>> = BTreeMap::new();
         for part in parts {
+            total.rows += part.rows;
             for (sum, reading) in total.readings.iter_mut().zip(&part.readings) {
                 sum.merge(reading);
             }
@@ -167,6 +171,7 @@ impl Measured {
 
 /// The pass over one part of the data.
 struct Part {
+    rows: u64,
     gauges: Arc<Gauges>,
     readings: Vec<Reading>,
     counters: BTreeMap<usize, KeyCounter>,
@@ -175,17 +180,17 @@ struct Part {
 }
 
 impl Part {
-    fn new(gauges: Arc<Gauges>, schema: &Schema, bytes_of_keys: usize) -> Result<Self> {
+    fn new(gauges: Arc<Gauges>, schema: &Schema, room: &Room) -> Result<Self> {
         let mut counters = BTreeMap::new();
         for (index, gauge) in gauges.iter().enumerate() {
             if let Ok(Some(gauge)) = gauge
-                && let Some(counter) = gauge.counter(schema, bytes_of_keys)?
+                && let Some(counter) = gauge.counter(schema, room)?
             {
                 counters.insert(index, counter);
             }
         }
         let readings = vec![Reading::default(); gauges.len()];
-        Ok(Self { readings, gauges, counters, problems: BTreeMap::new() })
+        Ok(Self { rows: 0, readings, gauges, counters, problems: BTreeMap::new() })
     }
 
     async fn read(mut self, mut stream: SendableRecordBatchStream) -> Result<Self> {
@@ -204,6 +209,7 @@ impl Part {
                 self.problems.insert(index, why);
             }
         }
+        self.rows += batch.num_rows() as u64;
         Ok(())
     }
 

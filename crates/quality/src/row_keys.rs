@@ -16,7 +16,7 @@ use crate::ast::Leaf;
 use crate::compared::common_types;
 use crate::custom_sql::could_name;
 use crate::finding::its_own;
-use crate::keys::{self, KeyCounter, KeyHasher, KeySet, Keyless};
+use crate::keys::{self, KeyCounter, KeyHasher, KeySet, Keyless, Room};
 use crate::matching::{Pairs, keys_are_unique};
 use crate::measure::{columns_of, kept};
 use crate::queries::unreadable;
@@ -81,14 +81,14 @@ impl RowKeys {
         let scanned = scanned(&searches, schema);
         let frame = context.table("primary").await.map_err(unreadable)?;
         let frame = frame.select(scanned.fields().iter().map(|f| ident(f.name()))).map_err(unreadable)?;
-        let bytes = pass::bytes_of_keys(context) / searches.len();
+        let room = pass::room_of_keys(context).shared_by(searches.len());
         let compiler = Compiler::new(scanned);
-        let countings = |bytes| searches.iter().map(|search| search.counting(&compiler, bytes)).collect();
-        let counted = count(frame, bytes, countings).await?;
+        let countings = |room: &Room| searches.iter().map(|search| search.counting(&compiler, room)).collect();
+        let counted = count(frame, &room, countings).await?;
         for (search, counters) in searches.into_iter().zip(counted) {
             let leaf = search.leaf.clone();
             let truth = match counters {
-                Ok(counters) => its_own(search.finish(counters, bytes).await)?.map(Arc::new),
+                Ok(counters) => its_own(search.finish(counters, &room).await)?.map(Arc::new),
                 Err(why) => Err(why),
             };
             known.0.push((leaf, truth));
@@ -189,28 +189,28 @@ impl<'a> Search<'a> {
         Ok(Some(Self { leaf, columns, types, keyless, keyless_passes, all_have_keys, there }))
     }
 
-    fn counter(&self, bytes: usize) -> Result<KeyCounter> {
-        Ok(KeyCounter::of(KeyHasher::new(&self.types, self.keyless)?, self.types.len(), bytes))
+    fn counter(&self, room: &Room) -> Result<KeyCounter> {
+        Ok(KeyCounter::of(KeyHasher::new(&self.types, self.keyless)?, self.types.len(), room))
     }
 
-    fn counting(&self, compiler: &Compiler, bytes: usize) -> Result<Counting> {
+    fn counting(&self, compiler: &Compiler, room: &Room) -> Result<Counting> {
         let columns = self.columns.iter().map(|column| compiler.column(column)).collect::<Result<_>>()?;
-        Ok(Counting { columns, filter: compiler.filter(self.leaf)?, counter: Ok(self.counter(bytes)?) })
+        Ok(Counting { columns, filter: compiler.filter(self.leaf)?, counter: Ok(self.counter(room)?) })
     }
 
-    async fn finish(self, mut counters: Vec<KeyCounter>, bytes: usize) -> Result<KeyTruth> {
+    async fn finish(self, mut counters: Vec<KeyCounter>, room: &Room) -> Result<KeyTruth> {
         let broken = match &self.there {
-            None => keys::repeated(counters, bytes).await?,
+            None => keys::repeated(counters, room).await?,
             Some(frame) => {
                 let columns: Vec<usize> = (0..self.types.len()).collect();
-                let there = |bytes| {
-                    let counter = self.counter(bytes)?.of_the_other();
+                let there = |room: &Room| {
+                    let counter = self.counter(room)?.of_the_other();
                     Ok(vec![Counting { columns: columns.clone(), filter: None, counter: Ok(counter) }])
                 };
-                for counted in count(frame.clone(), bytes, there).await? {
+                for counted in count(frame.clone(), room, there).await? {
                     counters.extend(counted.map_err(Error::usage)?);
                 }
-                keys::missing_there(counters, bytes).await?
+                keys::missing_there(counters, room).await?
             }
         };
         let Self { columns, types, keyless, keyless_passes, all_have_keys, .. } = self;
@@ -269,18 +269,18 @@ struct Counting {
 type Counted = std::result::Result<Vec<KeyCounter>, String>;
 
 /// Counts keys in one pass, every partition in its own task: for each of what `countings` gives, the counters of all tasks. Those of
-/// one place hold about `bytes` together.
+/// one place share the room.
 async fn count(
     frame: DataFrame,
-    bytes: usize,
-    countings: impl Fn(usize) -> Result<Vec<Counting>>,
+    room: &Room,
+    countings: impl Fn(&Room) -> Result<Vec<Counting>>,
 ) -> Result<Vec<Counted>> {
     let streams = frame.execute_stream_partitioned().await.map_err(unreadable)?;
-    let bytes = bytes / streams.len().max(1);
+    let room = room.shared_by(streams.len());
     // Dropped with the judgement, when that is stopped.
     let mut tasks = tokio::task::JoinSet::new();
     for mut stream in streams {
-        let mut countings = countings(bytes)?;
+        let mut countings = countings(&room)?;
         tasks.spawn(async move {
             while let Some(batch) = stream.next().await {
                 let batch = batch.map_err(unreadable)?;

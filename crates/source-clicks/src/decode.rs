@@ -172,6 +172,7 @@ impl ObjectDecoder {
                 Some(_) => Fault::Malformed(at, TOO_LONG),
                 None => match decoder.decode(bytes, at, &mut row, &mut unread) {
                     Ok(end) if end - at <= shape.max_record => {
+                        unread.keep();
                         self.accept(&row, at, end);
                         at = end;
                         continue;

@@ -19,8 +19,8 @@ pub(crate) struct JsonDecoder<'t> {
 }
 
 impl JsonDecoder<'_> {
-    /// Reads the object that begins at `start`; returns the byte behind it. `row` has a place for each column; `unread` keeps
-    /// the names of members that none of them takes, unless the object is refused.
+    /// Reads the object that begins at `start`; returns the byte behind it. `row` has a place for each column; `unread` meets
+    /// the members that none of them takes.
     pub(crate) fn decode<'a>(
         &self,
         bytes: &'a [u8],
@@ -37,10 +37,7 @@ impl JsonDecoder<'_> {
         self.object(&mut scanner, self.members, row, unread, 0)?;
         match scanner.unfit {
             Some(reason) => Err(Fault::Unfit(scanner.at, reason)),
-            None => {
-                unread.keep();
-                Ok(scanner.at)
-            }
+            None => Ok(scanner.at),
         }
     }
 

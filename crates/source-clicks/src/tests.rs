@@ -102,13 +102,14 @@ fn a_broken_record_is_one_rejection_and_swallows_nothing() {
 fn members_that_no_column_takes_are_told_of_good_records_alone() {
     let torn = r#"{"id":1,"utm":{"campaign":"a","torn{"id":2,"ts":null,"utm":{"x":1}}"#;
     let unfit = r#"{"id":"one","unfit":1}"#;
+    let long = format!(r#"{{"id":4,"long":"{}"}}"#, "x".repeat(5000));
     let good = r#"{"id":3,"new":1,"utm":{"medium":"b","deep":{"er":1}},"ip":"1.2.3.4"}"#;
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("f"), [torn, unfit, good, good].join("\n")).unwrap();
+    std::fs::write(folder.path().join("f"), [torn, unfit, &long, good, good].join("\n")).unwrap();
     let source = source(folder.path(), LogFormat::Json, &contract(), 4096);
     let plan = runtime().block_on(source.plan(&Scope::ALL)).unwrap();
     let read = runtime().block_on(read_all(&source, &contract(), &plan)).unwrap();
-    assert_eq!((ids(&read), read.rejected.len()), (vec!["3".to_owned(), "3".to_owned()], 2));
+    assert_eq!((ids(&read), read.rejected.len()), (vec!["3".to_owned(), "3".to_owned()], 3));
     assert_eq!(source.met_unread(), ["new", "utm.deep", "utm.medium"]);
 }
 

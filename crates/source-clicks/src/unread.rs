@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 /// Names that are told.
 const MAX_NAMES: usize = 64;
-/// Characters of a name, the names of the objects around it included.
-const MAX_LENGTH: usize = 128;
+/// Characters of a member's own name: longer ones may be tokens.
+const MAX_LENGTH: usize = 64;
 
 /// Their names, of events that were decoded: a torn line has members of the next one in the wrong place.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Unread {
     /// Notes a member of the object at `path`. Names may be anything, even what is sensitive: only those that look like names are told.
     pub(crate) fn note(&mut self, path: &str, member: &str) {
         let plain = member.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        if !plain || path.len() + member.len() >= MAX_LENGTH || self.kept.len() + self.met.len() >= MAX_NAMES {
+        if !plain || member.len() > MAX_LENGTH || self.kept.len() + self.met.len() >= MAX_NAMES {
             return;
         }
         self.name.clear();
@@ -30,7 +30,7 @@ impl Unread {
             self.name.push('.');
         }
         self.name.push_str(member);
-        if !self.kept.contains(&self.name) {
+        if !self.kept.contains(&self.name) && !self.met.contains(&self.name) {
             self.met.push(self.name.clone());
         }
     }
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn what_looks_like_no_name_is_not_told() {
         let mut unread = Unread::default();
-        for name in ["plain_1", "a b", "me@example.org", "e-mail", "\u{e9}", &"x".repeat(200)] {
+        for name in ["plain_1", "a b", "me@example.org", "e-mail", "\u{e9}", &"x".repeat(65)] {
             unread.note("", name);
             unread.note("utm", name);
         }

@@ -98,28 +98,38 @@ impl Splitter {
             .map_err(|_| Error::bug("rows do not have the columns that will be published"))
     }
 
-    fn partition_column(&self, columns: &RecordBatch, wanted: &Field) -> Result<ArrayRef> {
+    fn partition_column(&self, clean: &RecordBatch, wanted: &Field) -> Result<ArrayRef> {
         let (field, index) = self
             .fields
             .iter()
             .find(|(field, _)| field.name.as_str() == wanted.name())
             .ok_or_else(|| Error::bug(format!("column `{}` is not published", wanted.name())))?;
-        let column = columns.columns().get(*index).ok_or_else(|| Error::bug("a batch lacks a partition's column"))?;
+        let column = clean.columns().get(*index).ok_or_else(|| Error::bug("a batch lacks a partition's column"))?;
         let codes = field.codes(column, self.zone)?;
-        let (mut known, mut values) = (HashMap::new(), Vec::new());
+        let (mut known, mut values, mut rows) = (HashMap::new(), Vec::new(), Vec::with_capacity(clean.num_rows()));
+        let mut last = None;
         for code in codes.codes() {
-            if let Entry::Vacant(entry) = known.entry(*code) {
-                entry.insert(u32::try_from(values.len()).unwrap_or(u32::MAX));
-                values.push(partition_value(wanted.data_type(), &codes.value(*code))?);
-            }
+            // Rows come mostly in runs of one partition.
+            let place = match last {
+                Some((same, place)) if same == *code => place,
+                _ => match known.entry(*code) {
+                    Entry::Occupied(entry) => *entry.get(),
+                    Entry::Vacant(entry) => {
+                        values.push(partition_value(wanted.data_type(), &codes.value(*code))?);
+                        *entry.insert(u32::try_from(values.len() - 1).unwrap_or(u32::MAX))
+                    }
+                },
+            };
+            rows.push(place);
+            last = Some((*code, place));
         }
         if values.is_empty() {
             return Ok(new_empty_array(wanted.data_type()));
         }
-        let rows: UInt32Array = codes.codes().iter().map(|code| known.get(code).copied()).collect();
         let values = ScalarValue::iter_to_array(values)
             .map_err(|e| Error::bug("partition values are of several types").caused_by(e))?;
-        take(&values, &rows, None).map_err(|e| Error::bug("partition values cannot be repeated").caused_by(e))
+        take(&values, &UInt32Array::from(rows), None)
+            .map_err(|e| Error::bug("partition values cannot be repeated").caused_by(e))
     }
 
     fn codes(&self, columns: &RecordBatch) -> Result<Vec<PartitionCodes>> {

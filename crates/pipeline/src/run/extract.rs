@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::Attempt;
 use super::audit::Audit;
-use super::shared::{Shared, Totals, work};
+use super::shared::{Shared, Totals, work, workers_of};
 use crate::source::{Plan, Source};
 use crate::{GuardMode, LoadMode, RowMode};
 
@@ -20,7 +20,7 @@ impl Attempt<'_> {
         let shared = Arc::new(self.shared(plan)?);
         let bytes = plan.splits.iter().map(|s| s.bytes).sum();
         self.options.progress.planned(&self.context.definition.name, bytes, plan.estimated_rows);
-        let read = run_workers(&shared, &source, self.context.workers.min(plan.splits.len()).max(1)).await;
+        let read = run_workers(&shared, &source, workers_of(self.context, plan)).await;
         let Some(shared) = Arc::into_inner(shared) else {
             self.left_writing = true;
             return Err(read.err().unwrap_or_else(|| Error::bug("a worker still runs")));

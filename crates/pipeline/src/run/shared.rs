@@ -90,7 +90,7 @@ impl Shared {
             guard: (gate.guard != GuardMode::Off).then(|| Guard::new(&context.contract)),
             contract: Arc::clone(&context.contract),
             gate,
-            audit: Audit::prepare(context, &writer)?,
+            audit: Audit::prepare(context, &writer, workers_of(context, plan))?,
             writer,
             quarantine,
             counters: Counters::default(),
@@ -327,6 +327,11 @@ impl Shared {
             _ => Ok(()),
         }
     }
+}
+
+/// Workers that read a plan: of few splits, each has one.
+pub(super) fn workers_of(context: &JobContext, plan: &Plan) -> usize {
+    context.workers.min(plan.splits.len()).max(1)
 }
 
 fn add_to(counts: &Mutex<BTreeMap<String, u64>>, name: String, more: u64) {

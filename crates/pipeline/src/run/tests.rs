@@ -190,6 +190,24 @@ async fn dataset_rules_judge_what_is_published_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_that_do_not_fit_into_memory_are_counted_while_rows_are_staged() {
+    let rules =
+        "Rules = [ Uniqueness \"id\" > 0.9, DistinctValuesCount \"id\" = 59000, IsUnique \"status\" where \"id < 0\" ]";
+    let mut fixture = fixture(LoadMode::Replace, Gate::default(), rules);
+    let contract = CONTRACT.replace("key = [\"id\"]", "");
+    fixture.context.contract = Arc::new(Contract::parse(&contract, "schemas/orders.toml").unwrap());
+    // Each counter holds 1,024 keys.
+    fixture.context.memory_limit = 1 << 20;
+    // 1,000 ids stand in two splits.
+    let batches = (0..6).map(|n| good(n * 10_000 - i64::from(n == 5) * 1000, 10_000)).collect();
+    let report = fixture.run(MemorySource::new("one", batches)).await;
+    let found = &report.record.rules;
+    // 58,000 of 60,000 rows; of no row, nothing is unique.
+    assert!((found[0].metrics["Column.id.Uniqueness"] - 58_000.0 / 60_000.0).abs() < 1e-12, "{found:?}");
+    assert_eq!(found.iter().map(|rule| rule.result == RuleResult::Pass).collect::<Vec<_>>(), [true, true, false]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_contracts_key_is_kept_without_a_rule_for_it() {
     let fixture = fixture(LoadMode::Replace, Gate::default(), "Rules = [ RowCount > 0 ]");
     let report = fixture.run(MemorySource::new("two", vec![good(1, 10), good(5, 10)])).await;

@@ -8,6 +8,8 @@ mod hash;
 mod set;
 mod spill;
 
+use std::sync::Arc;
+
 use arrow::array::{Array as _, ArrayRef, BooleanArray};
 use arrow::compute::filter;
 use arrow::datatypes::DataType;
@@ -16,7 +18,7 @@ use lakegate_contract::{Error, Result};
 pub(crate) use hash::{KeyHasher, Keyless};
 pub(crate) use set::KeySet;
 use set::KeySetBuilder;
-use spill::{Entries, Halves, Runs, half_of, merge};
+use spill::{Entries, Halves, Runs, Spill, half_of, merge};
 
 /// Set in an entry whose key was seen more than once.
 const REPEATED: u128 = 1;
@@ -26,6 +28,25 @@ const THERE: u128 = 2;
 const FLAGS: u128 = REPEATED | THERE;
 /// Bytes of an entry.
 const WIDTH: usize = size_of::<u128>();
+
+/// What keys may hold in memory, and the file to which all of them spill what does not fit.
+#[derive(Clone)]
+pub(crate) struct Room {
+    bytes: usize,
+    spill: Arc<Spill>,
+}
+
+impl Room {
+    /// So many bytes of memory, about.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { bytes, spill: Arc::default() }
+    }
+
+    /// What each of so many may hold.
+    pub(crate) fn shared_by(&self, many: usize) -> Self {
+        Self { bytes: self.bytes / many.max(1), spill: Arc::clone(&self.spill) }
+    }
+}
 
 /// What was counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,16 +74,16 @@ pub(crate) struct KeyCounter {
 }
 
 impl KeyCounter {
-    /// A counter of keys of columns of these types, which holds about `bytes` in memory. A row without any value has no key.
-    pub(crate) fn new(types: &[DataType], bytes: usize) -> Result<Self> {
-        Ok(Self::of(KeyHasher::new(types, Keyless::AllNull)?, types.len(), bytes))
+    /// A counter of keys of columns of these types. A row without any value has no key.
+    pub(crate) fn new(types: &[DataType], room: &Room) -> Result<Self> {
+        Ok(Self::of(KeyHasher::new(types, Keyless::AllNull)?, types.len(), room))
     }
 
     /// A counter of the keys that a hasher makes of so many columns.
-    pub(crate) fn of(hasher: KeyHasher, columns: usize, bytes: usize) -> Self {
+    pub(crate) fn of(hasher: KeyHasher, columns: usize, room: &Room) -> Self {
         let counts = KeyCounts { nulls: vec![0; columns], ..KeyCounts::default() };
-        let capacity = (bytes / WIDTH).max(1024);
-        Self { hasher, mark: 0, buffer: Vec::new(), capacity, runs: Runs::default(), counts }
+        let capacity = (room.bytes / WIDTH).max(1024);
+        Self { hasher, mark: 0, buffer: Vec::new(), capacity, runs: Runs::new(&room.spill), counts }
     }
 
     /// The same for the other of two datasets.
@@ -105,12 +126,12 @@ impl KeyCounter {
         Ok(())
     }
 
-    fn add_to(mut self, sources: &mut Halves) -> Result<()> {
+    fn add_to(mut self, sources: &mut Halves) {
         let above = self.buffer.split_off(self.buffer.partition_point(|entry| half_of(*entry) == 0));
         for (half, entries) in sources.iter_mut().zip([self.buffer, above]) {
             half.push(Entries::Memory(entries.into_iter()));
         }
-        self.runs.add_to(sources)
+        self.runs.add_to(sources);
     }
 }
 
@@ -132,24 +153,24 @@ pub(crate) async fn total(counters: Vec<KeyCounter>) -> Result<KeyCounts> {
     Ok(sum)
 }
 
-/// The keys of more than one row, in a set that holds about `bytes` in memory.
-pub(crate) async fn repeated(counters: Vec<KeyCounter>, bytes: usize) -> Result<KeySet> {
-    chosen(counters, bytes, |entry| entry & REPEATED != 0).await
+/// The keys of more than one row.
+pub(crate) async fn repeated(counters: Vec<KeyCounter>, room: &Room) -> Result<KeySet> {
+    chosen(counters, room, |entry| entry & REPEATED != 0).await
 }
 
 /// The keys that no counter of the other dataset has seen.
-pub(crate) async fn missing_there(counters: Vec<KeyCounter>, bytes: usize) -> Result<KeySet> {
-    chosen(counters, bytes, |entry| entry & THERE == 0).await
+pub(crate) async fn missing_there(counters: Vec<KeyCounter>, room: &Room) -> Result<KeySet> {
+    chosen(counters, room, |entry| entry & THERE == 0).await
 }
 
 async fn chosen(
     counters: Vec<KeyCounter>,
-    bytes: usize,
+    room: &Room,
     is_chosen: impl Fn(u128) -> bool + Send + 'static,
 ) -> Result<KeySet> {
     let halves = sources(counters).await?;
+    let mut set = KeySetBuilder::new(room);
     let merging = move || {
-        let mut set = KeySetBuilder::new(bytes);
         for half in halves {
             merge(half, |entry| if is_chosen(entry) { set.push(entry) } else { Ok(()) })?;
         }
@@ -169,7 +190,7 @@ async fn sources(counters: Vec<KeyCounter>) -> Result<Halves> {
     let sorted: Vec<_> = sorted.collect();
     let mut sources: Halves = [Vec::new(), Vec::new()];
     for counter in sorted {
-        counter.await.map_err(stopped)?.add_to(&mut sources)?;
+        counter.await.map_err(stopped)?.add_to(&mut sources);
     }
     Ok(sources)
 }
@@ -213,7 +234,6 @@ fn kernel(error: arrow::error::ArrowError) -> Error {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::Arc;
 
     use arrow::array::{Float64Array, Int64Array, StringArray};
     use proptest::prelude::*;
@@ -221,9 +241,9 @@ mod tests {
     use super::*;
 
     async fn counted(parts: &[Vec<Option<i64>>], bytes: usize) -> KeyCounts {
-        let mut counters = Vec::new();
+        let (room, mut counters) = (Room::new(bytes), Vec::new());
         for part in parts {
-            let mut counter = KeyCounter::new(&[DataType::Int64], bytes).unwrap();
+            let mut counter = KeyCounter::new(&[DataType::Int64], &room).unwrap();
             for chunk in part.chunks(97) {
                 counter.add(&[Arc::new(Int64Array::from(chunk.to_vec()))], None).unwrap();
             }
@@ -258,16 +278,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_spills_takes_few_open_files() {
-        let mut counter = KeyCounter::new(&[DataType::Int64], 0).unwrap();
+        let (room, mut counters) = (Room::new(0), Vec::new());
         let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
         let before = open();
-        // More than 64 runs of 1,024 entries, of which 64 become one of the next level.
-        for n in 0..100_i64 {
-            counter.add(&[Arc::new(Int64Array::from_iter_values(n * 1000..(n + 1) * 1000))], None).unwrap();
+        for part in 0..12_i64 {
+            let mut counter = KeyCounter::new(&[DataType::Int64], &room).unwrap();
+            // More than 64 runs of 1,024 entries, of which 64 become one of the next level.
+            for n in 0..100_i64 {
+                let first = (part * 100 + n) * 1000;
+                counter.add(&[Arc::new(Int64Array::from_iter_values(first..first + 1000))], None).unwrap();
+            }
+            counters.push(counter);
         }
         // Other tests may open some at the same time.
-        assert!(open() < before + 30, "{} files are open", open() - before);
-        assert_eq!(total(vec![counter]).await.unwrap().once, 100_000);
+        assert!(open() < before + 10, "{} files are open", open() - before);
+        assert_eq!(total(counters).await.unwrap().once, 1_200_000);
     }
 
     proptest! {
@@ -286,7 +311,7 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("a"), None, None, Some("b"), Some("b")]));
         let zero = Float64Array::from(vec![Some(0.0), Some(-0.0), Some(1.0), None, None, Some(9.0)]);
         let kept = BooleanArray::from(vec![true, true, true, true, true, false]);
-        let mut counter = KeyCounter::new(&[DataType::Utf8, DataType::Float64], 0).unwrap();
+        let mut counter = KeyCounter::new(&[DataType::Utf8, DataType::Float64], &Room::new(0)).unwrap();
         counter.add(&[texts, Arc::new(zero)], Some(&kept)).unwrap();
         let counts = total(vec![counter]).await.unwrap();
         // ("a", 0) twice, (NULL, 1) and ("b", NULL) once; the row of NULLs has no key.
@@ -296,7 +321,7 @@ mod tests {
     #[tokio::test]
     async fn slices_count_their_own_rows() {
         let whole = Int64Array::from(vec![Some(1), Some(1), None, Some(2), Some(3)]);
-        let mut counter = KeyCounter::new(&[DataType::Int64], 0).unwrap();
+        let mut counter = KeyCounter::new(&[DataType::Int64], &Room::new(0)).unwrap();
         counter.add(&[Arc::new(whole.slice(1, 3))], None).unwrap();
         let counts = total(vec![counter]).await.unwrap();
         assert_eq!(counts, KeyCounts { rows: 3, keyed: 2, nulls: vec![1], distinct: 2, once: 2 });

@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt as _;
 
 use lakegate_contract::Result;
 
-use super::spill::{disk, unnamed};
-use super::{FLAGS, WIDTH};
+use super::spill::disk;
+use super::{FLAGS, Room, WIDTH};
 
 /// Entries of a block on disk.
 const BLOCK: usize = 256;
@@ -63,9 +63,9 @@ impl KeySet {
 }
 
 impl KeySetBuilder {
-    /// A builder of a set that holds about `bytes` in memory.
-    pub(super) fn new(bytes: usize) -> Self {
-        Self { held: Vec::new(), capacity: (bytes / WIDTH).max(BLOCK), spilled: None }
+    /// A builder of a set that holds about as much in memory as there is room.
+    pub(super) fn new(room: &Room) -> Self {
+        Self { held: Vec::new(), capacity: (room.bytes / WIDTH).max(BLOCK), spilled: None }
     }
 
     pub(super) fn push(&mut self, entry: u128) -> Result<()> {
@@ -92,6 +92,10 @@ impl KeySetBuilder {
     }
 }
 
+fn unnamed() -> Result<BufWriter<File>> {
+    Ok(BufWriter::with_capacity(1 << 16, tempfile::tempfile().map_err(disk)?))
+}
+
 impl Spilled {
     fn push(&mut self, hash: u128) -> Result<()> {
         if self.length.is_multiple_of(BLOCK) {
@@ -110,7 +114,7 @@ mod tests {
     fn a_set_on_disk_has_the_same_keys() {
         for length in [0, 1, 255, 256, 257, 512, 1000] {
             for bytes in [0, 1 << 20] {
-                let mut builder = KeySetBuilder::new(bytes);
+                let mut builder = KeySetBuilder::new(&Room::new(bytes));
                 (0..length).for_each(|n: u128| builder.push((n * 8) | 1).unwrap());
                 let set = builder.finish().unwrap();
                 assert_eq!(set.is_empty(), length == 0);

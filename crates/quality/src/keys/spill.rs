@@ -1,9 +1,8 @@
 //! Entries on disk, in order, and the merge of what lies in memory and there.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lakegate_contract::{Error, Result};
 
@@ -13,6 +12,8 @@ use super::{FLAGS, WIDTH, unite};
 const MAX_RUNS: usize = 64;
 /// Bytes of a run that are read at once: many runs are read together.
 const READ: usize = 16 << 10;
+/// Bytes that are written at once.
+const WRITTEN: usize = 64 << 10;
 /// Entries that are merged at once, about: they fit into a processor's own memory.
 const STRETCH: u64 = 4096;
 /// What the system says when a process has too many files open: EMFILE and ENFILE.
@@ -21,22 +22,53 @@ const TOO_MANY_FILES: [i32; 2] = [24, 23];
 /// Sources of entries in order: below and above the middle of all hashes, so that two threads can merge.
 pub(super) type Halves = [Vec<Entries>; 2];
 
-/// Sorted runs of entries on disk.
-///
-/// The runs of a level share a file, as a process may have few files open, and there are many counters. So each entry is written once
-/// for each level, of which there are hardly ever more than three.
+/// A file to which many counters spill: a process may have few files open. It has no name, so it is gone with the process, however
+/// that ends, and the first counter that needs it makes it.
 #[derive(Default)]
-pub(super) struct Runs(Vec<Level>);
+pub(crate) struct Spill(Mutex<Space>);
 
-struct Level {
-    file: BufWriter<File>,
-    /// The entries of the file so far.
-    length: u64,
-    runs: Vec<Run>,
+#[derive(Default)]
+struct Space {
+    file: Option<Arc<File>>,
+    /// Entries that have a place in the file.
+    taken: u64,
 }
 
-/// Where a run begins in its file, where its upper half does, and where it ends.
+impl Spill {
+    /// A place for so many entries: the file, and where in it they begin.
+    fn take(&self, entries: u64) -> Result<(Arc<File>, u64)> {
+        let mut space = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match &space.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(space.file.insert(Arc::new(tempfile::tempfile().map_err(disk)?))),
+        };
+        let start = space.taken;
+        space.taken += entries;
+        Ok((file, start))
+    }
+}
+
+/// Gives the disk back what entries have taken. A file system that cannot keeps it until the file is gone.
+#[cfg(target_os = "linux")]
+fn give_back(file: &File, start: u64, end: u64) {
+    use rustix::fs::{FallocateFlags, fallocate};
+    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    fallocate(file, hole, start * WIDTH as u64, (end - start) * WIDTH as u64).ok();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_back(_: &File, _: u64, _: u64) {}
+
+/// Sorted runs of one counter's entries, by levels: many of one are merged to one of the next. So each entry is written once for each
+/// level, of which there are hardly ever more than three, and few runs are read together.
+pub(super) struct Runs {
+    spill: Arc<Spill>,
+    levels: Vec<Vec<Run>>,
+}
+
+/// Entries in order: their file, where in it they begin, where their upper half does, and where they end.
 struct Run {
+    file: Arc<File>,
     start: u64,
     middle: u64,
     end: u64,
@@ -47,81 +79,87 @@ pub(super) fn half_of(entry: u128) -> usize {
 }
 
 impl Runs {
+    pub(super) fn new(spill: &Arc<Spill>) -> Self {
+        Self { spill: Arc::clone(spill), levels: Vec::new() }
+    }
+
     /// Writes a run of entries in order.
     pub(super) fn write(&mut self, entries: &[u128]) -> Result<()> {
-        let level = self.level(0)?;
-        level.begin();
-        entries.iter().try_for_each(|entry| level.push(*entry))?;
-        self.merge_full(0)
+        let mut run = RunWriter::new(&self.spill, entries.len() as u64)?;
+        entries.iter().try_for_each(|entry| run.push(*entry))?;
+        self.add(0, run.finish()?)
     }
 
-    pub(super) fn add_to(self, sources: &mut Halves) -> Result<()> {
-        self.0.into_iter().try_for_each(|level| level.add_to(sources))
+    pub(super) fn add_to(self, sources: &mut Halves) {
+        self.levels.iter().flatten().for_each(|run| run.add_to(sources));
     }
 
-    fn level(&mut self, number: usize) -> Result<&mut Level> {
-        if self.0.len() == number {
-            self.0.push(Level::new()?);
+    fn add(&mut self, level: usize, run: Run) -> Result<()> {
+        if self.levels.len() == level {
+            self.levels.push(Vec::new());
         }
-        self.0.get_mut(number).ok_or_else(|| Error::bug("a level of spilled keys is missing"))
-    }
-
-    /// Makes one run of the next level of those of a level that is full.
-    fn merge_full(&mut self, number: usize) -> Result<()> {
-        let level = self.level(number)?;
-        if level.runs.len() < MAX_RUNS {
+        let runs = self.levels.get_mut(level).ok_or_else(|| Error::bug("a level of spilled keys is missing"))?;
+        runs.push(run);
+        if runs.len() < MAX_RUNS {
             return Ok(());
         }
-        let full = std::mem::replace(level, Level::new()?);
-        let mut sources: Halves = [Vec::new(), Vec::new()];
-        full.add_to(&mut sources)?;
-        let next = self.level(number + 1)?;
-        next.begin();
-        for half in sources {
-            merge(half, |entry| next.push(entry))?;
-        }
-        self.merge_full(number + 1)
+        let merged = merged(&self.spill, &std::mem::take(runs))?;
+        self.add(level + 1, merged)
     }
 }
 
-impl Level {
-    fn new() -> Result<Self> {
-        Ok(Self { file: unnamed()?, length: 0, runs: Vec::new() })
+/// One run of several, which give their space back.
+fn merged(spill: &Spill, runs: &[Run]) -> Result<Run> {
+    let mut sources: Halves = [Vec::new(), Vec::new()];
+    runs.iter().for_each(|run| run.add_to(&mut sources));
+    let mut merged = RunWriter::new(spill, runs.iter().map(|run| run.end - run.start).sum())?;
+    for half in sources {
+        merge(half, |entry| merged.push(entry))?;
     }
+    runs.iter().for_each(|run| give_back(&run.file, run.start, run.end));
+    merged.finish()
+}
 
-    fn begin(&mut self) {
-        self.runs.push(Run { start: self.length, middle: self.length, end: self.length });
+impl Run {
+    fn add_to(&self, sources: &mut Halves) {
+        for (half, (start, end)) in sources.iter_mut().zip([(self.start, self.middle), (self.middle, self.end)]) {
+            let held = Vec::new().into_iter();
+            half.push(Entries::File(Reader { file: Arc::clone(&self.file), next: start, end, held }));
+        }
+    }
+}
+
+/// Writes entries in order to a place of its own.
+struct RunWriter {
+    run: Run,
+    /// Bytes that are not written yet: those of the run's last entries.
+    held: Vec<u8>,
+}
+
+impl RunWriter {
+    fn new(spill: &Spill, most: u64) -> Result<Self> {
+        let (file, start) = spill.take(most)?;
+        Ok(Self { run: Run { file, start, middle: start, end: start }, held: Vec::with_capacity(WRITTEN) })
     }
 
     fn push(&mut self, entry: u128) -> Result<()> {
-        self.file.write_all(&entry.to_le_bytes()).map_err(disk)?;
-        self.length += 1;
-        if let Some(run) = self.runs.last_mut() {
-            run.end = self.length;
-            run.middle += u64::from(half_of(entry) == 0);
-        }
+        self.held.extend_from_slice(&entry.to_le_bytes());
+        self.run.end += 1;
+        self.run.middle += u64::from(half_of(entry) == 0);
+        if self.held.len() < WRITTEN { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let place = self.run.end * WIDTH as u64 - self.held.len() as u64;
+        self.run.file.write_all_at(&self.held, place).map_err(disk)?;
+        self.held.clear();
         Ok(())
     }
 
-    fn add_to(self, sources: &mut Halves) -> Result<()> {
-        let file = Arc::new(self.file.into_inner().map_err(|e| disk(e.into_error()))?);
-        for Run { start, middle, end } in self.runs {
-            for (half, (start, end)) in sources.iter_mut().zip([(start, middle), (middle, end)]) {
-                half.push(Entries::File(Reader {
-                    file: Arc::clone(&file),
-                    next: start,
-                    end,
-                    held: Vec::new().into_iter(),
-                }));
-            }
-        }
-        Ok(())
+    fn finish(mut self) -> Result<Run> {
+        self.write()?;
+        Ok(self.run)
     }
-}
-
-/// A file without a name: it is gone with the process, however that ends.
-pub(super) fn unnamed() -> Result<BufWriter<File>> {
-    Ok(BufWriter::with_capacity(1 << 16, tempfile::tempfile().map_err(disk)?))
 }
 
 /// Entries in order, from memory or from a file.
@@ -215,4 +253,96 @@ pub(super) fn disk(error: std::io::Error) -> Error {
     Error::unavailable(format!("the keys of a rule cannot be spilled: {}", error.kind()))
         .at(std::env::temp_dir().display().to_string())
         .help("make room there, or name another folder in TMPDIR")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::super::{REPEATED, THERE};
+    use super::*;
+
+    /// The keys of entries with the marks that a merge must give them.
+    fn expected(sources: &[Vec<u128>]) -> Vec<u128> {
+        let mut keys: BTreeMap<u128, u128> = BTreeMap::new();
+        for entry in sources.iter().flatten() {
+            let marks = entry & FLAGS;
+            keys.entry(entry & !FLAGS).and_modify(|known| *known |= REPEATED | marks).or_insert(marks);
+        }
+        keys.into_iter().map(|(key, marks)| key | marks).collect()
+    }
+
+    fn merged_entries(sources: &[Vec<u128>]) -> Vec<u128> {
+        let spill = Arc::new(Spill::default());
+        let mut halves: Halves = [Vec::new(), Vec::new()];
+        for (number, source) in sources.iter().enumerate() {
+            let above = source.partition_point(|entry| half_of(*entry) == 0);
+            if number % 2 == 0 {
+                let mut runs = Runs::new(&spill);
+                runs.write(source).unwrap();
+                runs.add_to(&mut halves);
+            } else {
+                halves[0].push(Entries::Memory(source[..above].to_vec().into_iter()));
+                halves[1].push(Entries::Memory(source[above..].to_vec().into_iter()));
+            }
+        }
+        let mut found = Vec::new();
+        for half in halves {
+            merge(half, |entry| {
+                found.push(entry);
+                Ok(())
+            })
+            .unwrap();
+        }
+        found
+    }
+
+    #[test]
+    fn entries_of_one_key_meet_also_where_stretches_do() {
+        // Enough entries for many stretches, and around the ends of each the same key with all marks in several sources.
+        let many = (0..200_000_u128).map(|n| (n << 110) & !FLAGS);
+        let ends = (0..=64_u128).map(|n| n.saturating_mul(u128::MAX / 64) & !FLAGS);
+        let marked = [0, REPEATED, THERE, FLAGS].map(|marks| {
+            let mut source: Vec<u128> = ends.clone().chain(many.clone().step_by(7)).map(|key| key | marks).collect();
+            source.extend([marks, !FLAGS | marks]);
+            source.sort_unstable();
+            source.dedup();
+            source
+        });
+        let mut sources = marked.to_vec();
+        sources.extend([Vec::new(), many.collect(), Vec::new()]);
+        assert_eq!(merged_entries(&sources), expected(&sources));
+    }
+
+    proptest! {
+        #[test]
+        fn a_merge_is_that_of_a_map(sources in prop::collection::vec(prop::collection::btree_set(any::<u128>(), 0..50), 0..5)) {
+            // Few keys, so that they meet.
+            let few = |entry: u128| (entry & (0xff << 120)) | (entry & FLAGS);
+            let sorted = |source: std::collections::BTreeSet<u128>| source.into_iter().map(few).collect::<std::collections::BTreeSet<_>>();
+            let mut sources: Vec<Vec<u128>> = sources.into_iter().map(|source| sorted(source).into_iter().collect()).collect();
+            // A counter has one entry of a key.
+            sources.iter_mut().for_each(|source| source.dedup_by_key(|entry| *entry & !FLAGS));
+            prop_assert_eq!(merged_entries(&sources), expected(&sources));
+        }
+    }
+
+    #[test]
+    fn merged_runs_give_their_space_back() {
+        use std::os::unix::fs::MetadataExt as _;
+        let spill = Arc::new(Spill::default());
+        let mut runs = Runs::new(&spill);
+        let entries: Vec<u128> = (0..8192_u128).map(|n| n << 100).collect();
+        // The same keys in all runs: one run of the next level has them once.
+        (0..MAX_RUNS).for_each(|_| runs.write(&entries).unwrap());
+        assert_eq!(runs.levels.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1]);
+        let file = spill.0.lock().unwrap().file.clone().unwrap();
+        let one = (entries.len() * WIDTH) as u64;
+        assert!(file.metadata().unwrap().len() > one * MAX_RUNS as u64);
+        let taken = file.metadata().unwrap().blocks() * 512;
+        // A file system that knows no holes keeps all.
+        assert!(taken < 2 * one || taken > one * MAX_RUNS as u64, "{taken}");
+    }
 }

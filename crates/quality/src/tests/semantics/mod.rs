@@ -86,7 +86,7 @@ async fn judged(data: &RecordBatch, references: &[(&str, RecordBatch)], rule: &s
     }
     let rules = DatasetRules::compile(&ruleset, data.schema(), Scope::Whole, &Options::default()).unwrap();
     let whole = rules.evaluate(&context, &History::new()).await.unwrap().outcomes.swap_remove(0);
-    let metered = passing_by(&rules, data, &context).await;
+    let metered = passing_by(rules, data, &context).await;
     assert_eq!((metered.result, &metered.message), (whole.result, &whole.message), "{rule}");
     let same = metered.metrics.iter().zip(&whole.metrics).all(|(a, b)| a.0 == b.0 && near(*a.1, *b.1));
     assert!(same && metered.metrics.len() == whole.metrics.len(), "{rule}: {metered:?} and {whole:?}");
@@ -94,20 +94,20 @@ async fn judged(data: &RecordBatch, references: &[(&str, RecordBatch)], rule: &s
 }
 
 /// The same with the rows one by one through a meter that two threads share, as in a load.
-async fn passing_by(rules: &DatasetRules, data: &RecordBatch, context: &SessionContext) -> RuleOutcome {
-    let meter = rules.meter(1 << 20, 2);
-    if let Some(columns) = meter.columns() {
+async fn passing_by(rules: DatasetRules, data: &RecordBatch, context: &SessionContext) -> RuleOutcome {
+    let rules = rules.metered(1 << 20, 2);
+    if let Some(columns) = rules.columns() {
         let places: Vec<usize> = columns.fields().iter().map(|f| data.schema().index_of(f.name()).unwrap()).collect();
         let rows = data.project(&places).unwrap();
         let add = |first: usize| {
-            (first..rows.num_rows()).step_by(2).for_each(|row| meter.add(&rows.slice(row, 1)).unwrap());
+            (first..rows.num_rows()).step_by(2).for_each(|row| rules.add(&rows.slice(row, 1)).unwrap());
         };
         std::thread::scope(|threads| {
             threads.spawn(|| add(0));
             threads.spawn(|| add(1));
         });
     }
-    rules.evaluate_metered(meter, context, &History::new()).await.unwrap().outcomes.swap_remove(0)
+    rules.evaluate(data.num_rows() as u64, context, &History::new()).await.unwrap().outcomes.swap_remove(0)
 }
 
 fn near(found: f64, expected: f64) -> bool {
