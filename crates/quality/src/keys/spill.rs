@@ -284,8 +284,10 @@ mod tests {
                 runs.write(source).unwrap();
                 runs.add_to(&mut halves);
             } else {
-                halves[0].push(Entries::Memory(source[..above].to_vec().into_iter()));
-                halves[1].push(Entries::Memory(source[above..].to_vec().into_iter()));
+                let mut below = source.clone();
+                let above = below.split_off(above);
+                halves[0].push(Entries::Memory(below.into_iter()));
+                halves[1].push(Entries::Memory(above.into_iter()));
             }
         }
         let mut found = Vec::new();
