@@ -99,9 +99,9 @@ impl DatasetRules {
         self.judge(&measured, context, history).await
     }
 
-    /// Rules that count keys, which take memory.
-    pub fn key_rules(&self) -> usize {
-        self.pass.key_rules()
+    /// How many different keys these rules count, which takes memory.
+    pub fn keys(&self) -> usize {
+        self.pass.keys()
     }
 
     /// The same rules, for rows that pass by in so many tasks. Their keys may take `bytes` of memory, then they spill.

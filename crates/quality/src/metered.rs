@@ -61,7 +61,7 @@ mod tests {
     use lakegate_contract::Class;
 
     use super::*;
-    use crate::{Options, Scope, parse};
+    use crate::{Options, RuleResult, Scope, parse};
 
     #[tokio::test]
     async fn rows_that_were_not_measured_are_not_judged() {
@@ -79,5 +79,22 @@ mod tests {
         let nothing = metered("ColumnCount = 1");
         assert!(nothing.columns().is_none());
         assert!(nothing.evaluate(3, &context, &history).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn rules_over_the_same_keys_count_them_once() {
+        let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2), Some(2), None]));
+        let others: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+        let rows = RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("other", others, true)]).unwrap();
+        let text = "Rules = [ Uniqueness \"id\" between 0.3 and 0.4, IsUnique \"id\", IsUnique \"id\" where \"other < 3\",
+            DistinctValuesCount \"id\" = 3, IsPrimaryKey \"id\", IsPrimaryKey \"id\" \"other\", UniqueValueRatio \"id\" = 0.5 ]";
+        let rules = DatasetRules::compile(&parse(text, "t").unwrap(), rows.schema(), Scope::Whole, &Options::default())
+            .unwrap();
+        assert_eq!(rules.keys(), 3);
+        let rules = rules.metered(0, 1);
+        rules.add(&rows).unwrap();
+        let found = rules.evaluate(4, &SessionContext::new(), &History::new()).await.unwrap().outcomes;
+        let passed: Vec<bool> = found.iter().map(|outcome| outcome.result == RuleResult::Pass).collect();
+        assert_eq!(passed, [true, false, true, true, false, false, true], "{found:?}");
     }
 }

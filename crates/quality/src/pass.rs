@@ -24,11 +24,14 @@ pub(crate) struct Pass {
     /// The columns that are read.
     scanned: SchemaRef,
     gauges: Arc<Gauges>,
+    /// Of rules that count keys, the first one that counts the same.
+    counted_by: Arc<BTreeMap<usize, usize>>,
 }
 
 impl Pass {
     pub(crate) fn new(scanned: SchemaRef, gauges: Gauges) -> Self {
-        Self { scanned, gauges: Arc::new(gauges) }
+        let counted_by = Arc::new(counted_by(&gauges));
+        Self { scanned, gauges: Arc::new(gauges), counted_by }
     }
 
     /// Why a rule cannot be measured.
@@ -57,12 +60,12 @@ impl Pass {
         while let Some(part) = tasks.join_next().await {
             parts.push(part.map_err(|_| Error::bug("judging the rules has stopped"))??);
         }
-        Measured::of(parts, self.gauges.len()).await
+        Measured::of(parts, &self.counted_by).await
     }
 
-    /// Rules whose keys are counted.
-    pub(crate) fn key_rules(&self) -> usize {
-        self.gauges.iter().filter(|g| matches!(g, Ok(Some(Gauge::Keys(..))))).count()
+    /// Different keys that are counted.
+    pub(crate) fn keys(&self) -> usize {
+        self.counted_by.iter().filter(|(index, first)| index == first).count()
     }
 
     /// What measures batches that pass by, in as many parts as there are tasks.
@@ -70,16 +73,29 @@ impl Pass {
         Meter {
             gauges: Arc::clone(&self.gauges),
             scanned: SchemaRef::clone(&self.scanned),
-            room: room.shared_by(self.key_rules() * tasks),
+            counted_by: Arc::clone(&self.counted_by),
+            room: room.shared_by(self.keys() * tasks),
             idle: Mutex::default(),
         }
     }
+}
+
+/// Rules over the same keys of all rows count them once.
+fn counted_by(gauges: &Gauges) -> BTreeMap<usize, usize> {
+    let mut firsts = BTreeMap::new();
+    let first = |(index, gauge): (usize, &std::result::Result<Option<Gauge>, String>)| match gauge {
+        Ok(Some(Gauge::Keys(columns, None))) => Some((index, *firsts.entry(columns.clone()).or_insert(index))),
+        Ok(Some(Gauge::Keys(..))) => Some((index, index)),
+        _ => None,
+    };
+    gauges.iter().enumerate().filter_map(first).collect()
 }
 
 /// Measures batches as they pass by. Several workers may share it.
 pub(crate) struct Meter {
     gauges: Arc<Gauges>,
     scanned: SchemaRef,
+    counted_by: Arc<BTreeMap<usize, usize>>,
     /// For the keys of one rule in one part.
     room: Room,
     /// Parts that no worker adds to at the moment: there are never more than workers.
@@ -107,11 +123,11 @@ impl Meter {
         let nothing = self.part()?;
         let mut parts = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner);
         parts.push(nothing);
-        Measured::of(parts, self.gauges.len()).await
+        Measured::of(parts, &self.counted_by).await
     }
 
     fn part(&self) -> Result<Part> {
-        Part::new(Arc::clone(&self.gauges), &self.scanned, &self.room)
+        Part::new(Arc::clone(&self.gauges), &self.counted_by, &self.scanned, &self.room)
     }
 }
 
@@ -135,10 +151,11 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    async fn of(parts: Vec<Part>, gauges: usize) -> Result<Self> {
-        let mut total = Self { readings: vec![Reading::default(); gauges], ..Self::default() };
+    async fn of(parts: Vec<Part>, counted_by: &BTreeMap<usize, usize>) -> Result<Self> {
+        let mut total = Self::default();
         let mut counters: BTreeMap<usize, Vec<KeyCounter>> = BTreeMap::new();
         for part in parts {
+            total.readings.resize(part.readings.len(), Reading::default());
             total.rows += part.rows;
             for (sum, reading) in total.readings.iter_mut().zip(&part.readings) {
                 sum.merge(reading);
@@ -150,6 +167,11 @@ impl Measured {
         }
         for (index, counters) in counters {
             total.keys.insert(index, keys::total(counters).await?);
+        }
+        for (index, first) in counted_by {
+            if let Some(counts) = total.keys.get(first).cloned() {
+                total.keys.insert(*index, counts);
+            }
         }
         Ok(total)
     }
@@ -180,10 +202,11 @@ struct Part {
 }
 
 impl Part {
-    fn new(gauges: Arc<Gauges>, schema: &Schema, room: &Room) -> Result<Self> {
+    fn new(gauges: Arc<Gauges>, counted_by: &BTreeMap<usize, usize>, schema: &Schema, room: &Room) -> Result<Self> {
         let mut counters = BTreeMap::new();
         for (index, gauge) in gauges.iter().enumerate() {
             if let Ok(Some(gauge)) = gauge
+                && counted_by.get(&index) == Some(&index)
                 && let Some(counter) = gauge.counter(schema, room)?
             {
                 counters.insert(index, counter);

@@ -41,10 +41,10 @@ impl Audit {
         };
         let mut compiled = rulesets.into_iter().map(compile).collect::<Result<Vec<_>>>()?;
         compiled.retain(|(_, rules, _)| !rules.is_empty());
-        let key_rules = compiled.iter().map(|(_, rules, _)| rules.key_rules()).sum::<usize>().max(1);
-        let each = context.memory_limit / KEYS / key_rules;
+        let keys = compiled.iter().map(|(_, rules, _)| rules.keys()).sum::<usize>().max(1);
+        let each = context.memory_limit / KEYS / keys;
         let metered = |(ruleset, rules, is_key): (Ruleset, DatasetRules, bool)| {
-            let bytes = each * rules.key_rules();
+            let bytes = each * rules.keys();
             Part { ruleset, rules: rules.metered(bytes, workers), is_key }
         };
         Ok(Self(compiled.into_iter().map(metered).collect()))
