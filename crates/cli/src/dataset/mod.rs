@@ -181,7 +181,10 @@ impl Datasets {
         let format = format_of(named);
         let schema = match named.kind {
             Kind::Csv => csv_schema(root, text, files, named.compressed).await?,
-            Kind::Parquet => format.infer_schema(&self.context.state(), root.store(), files).await.map_err(failed)?,
+            Kind::Parquet => match format.infer_schema(&self.context.state(), root.store(), files).await {
+                Ok(schema) => schema,
+                Err(error) => return Err(self.different_types(root, files).await.unwrap_or_else(|| failed(error))),
+            },
             Kind::JsonLines => {
                 let read = JsonFiles { root: root.clone(), files: files.to_vec(), compressed: named.compressed };
                 self.json.lock().unwrap_or_else(PoisonError::into_inner).push(read);
@@ -225,6 +228,16 @@ impl Datasets {
                 None => table,
             },
         })
+    }
+
+    /// Why Parquet files have no schema in common.
+    async fn different_types(&self, root: &FileRoot, files: &[ObjectMeta]) -> Option<Error> {
+        let (state, format, mut schemas) = (self.context.state(), parquet(), Vec::new());
+        for file in files {
+            let schema = format.infer_schema(&state, root.store(), std::slice::from_ref(file)).await.ok()?;
+            schemas.push((stream::shown(root, &file.location), schema));
+        }
+        shape::conflict(&schemas)
     }
 
     /// The error with the place of what cannot be read, where a look at the files finds it.

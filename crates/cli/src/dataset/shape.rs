@@ -1,11 +1,13 @@
 //! How rules see what was read: plain columns, codes as text, blank text as text.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::AsArray as _;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::functions_aggregate::expr_fn::bool_or;
 use datafusion::prelude::{DataFrame, Expr, SessionContext, cast, coalesce, col, ident, lit, try_cast};
+use lakegate_contract::{Error, type_name};
 
 use super::files_table::FilesTable;
 
@@ -130,6 +132,24 @@ pub fn merged(schemas: &[SchemaRef]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// The first column that two files, by their names, hold in different types.
+pub fn conflict(schemas: &[(String, SchemaRef)]) -> Option<Error> {
+    let mut known: BTreeMap<&str, (&DataType, &str)> = BTreeMap::new();
+    for (file, schema) in schemas {
+        for field in schema.fields() {
+            let (data_type, first) = *known.entry(field.name()).or_insert((field.data_type(), file));
+            if data_type != field.data_type() {
+                let (found, wanted) = (type_name(field.data_type()), type_name(data_type));
+                let error = Error::bad_input(format!("column `{}` is of type {found} here", field.name()));
+                return Some(error.at(file).expected(format!("{wanted}, as in {first}")).help(
+                    "files of one dataset hold a column in one type: judge them apart, or write one of them anew",
+                ));
+            }
+        }
+    }
+    None
+}
+
 fn common_type(a: DataType, b: &DataType) -> DataType {
     match (&a, b) {
         (same, other) if *same == *other => a,
@@ -155,6 +175,19 @@ mod tests {
     use arrow::datatypes::TimeUnit;
 
     use super::*;
+
+    #[test]
+    fn files_of_different_types_are_told_with_both_places() {
+        let schema = |name: &str, b: DataType| {
+            let fields = vec![Field::new("a", DataType::Int64, true), Field::new("b", b, true)];
+            (name.to_owned(), Arc::new(Schema::new(fields)))
+        };
+        let same = [schema("x", DataType::Utf8), schema("y", DataType::Utf8)];
+        assert!(conflict(&same).is_none());
+        let error = conflict(&[same.as_slice(), &[schema("z", DataType::Date32)]].concat()).unwrap();
+        assert_eq!(error.to_string().split(';').next(), Some("z: column `b` is of type date here"));
+        assert_eq!(error.expectation(), Some("string, as in x"));
+    }
 
     #[test]
     fn columns_of_several_files_have_one_type() {

@@ -6,8 +6,6 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use lakegate_quality::{Composite, FilteredRows, Options};
 
-use crate::arguments::key_value;
-
 /// `lakegate quality`
 #[derive(Debug, Args)]
 #[command(
@@ -70,7 +68,7 @@ pub struct SuggestArguments {
     #[arg(long, value_name = "PATH")]
     pub data: String,
     /// Another dataset that columns may refer to, under the alias that rules are to use
-    #[arg(long = "ref", value_name = "NAME=PATH", value_parser = key_value)]
+    #[arg(long = "ref", value_name = "NAME=PATH", value_parser = named_path)]
     pub references: Vec<(String, String)>,
     /// The dataset's name for the heading [default: that of the file]
     #[arg(long, value_name = "NAME")]
@@ -94,7 +92,7 @@ pub struct JudgeArguments {
     #[arg(long, value_name = "FILE")]
     pub rules: PathBuf,
     /// Another dataset, under the alias that the rules use; may be given several times
-    #[arg(long = "ref", value_name = "NAME=PATH", value_parser = key_value)]
+    #[arg(long = "ref", value_name = "NAME=PATH", value_parser = named_path)]
     pub references: Vec<(String, String)>,
     /// How the result looks [default: by the ending of -o, else table, or json with --json]
     #[arg(long, value_enum)]
@@ -182,4 +180,11 @@ fn memory(text: &str) -> Result<usize, String> {
 
 fn time(text: &str) -> Result<Duration, String> {
     lakegate_pipeline::parse_duration(text).map_err(|e| e.to_string())
+}
+
+fn named_path(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.to_owned())),
+        _ => Err("expected an alias and where its data is, such as users=users.csv".to_owned()),
+    }
 }
