@@ -61,7 +61,7 @@ impl Judge<'_> {
             "Variance" => Ok(optional(leaf, reading.moments.variance())),
             "ColumnCorrelation" => Ok(optional(leaf, reading.pair.correlation())),
             "ColumnNamesMatchPattern" => self.names_match(leaf),
-            "Entropy" => queries::entropy(leaf, self.context).await.map(|entropy| optional(leaf, entropy)),
+            "Entropy" => self.measured.keys(index).map(|counts| optional(leaf, counts.entropy())),
             "UniqueValueRatio" | "DistinctValuesCount" => {
                 self.measured.keys(index).map(|counts| distinct(leaf, counts))
             }
@@ -84,8 +84,8 @@ impl Judge<'_> {
             "SchemaMatch" => matching::schema_match(leaf, self.schema, self.context).await,
             "AggregateMatch" => matching::aggregate_match(leaf, self.context).await,
             "DatasetMatch" => matching::dataset_match(leaf, self.schema, self.context).await,
-            "ReferentialIntegrity" => queries::referential_integrity(leaf, self.context).await,
-            "CustomSql" => queries::custom_sql(leaf, self.context).await,
+            "ReferentialIntegrity" => queries::referential_integrity(leaf, self.schema, self.context).await,
+            "CustomSql" => queries::custom_sql(leaf, self.schema, self.context).await,
             _ if is_file_rule(leaf) => judge_files(leaf, self.files, chrono::Utc::now()).await,
             "DetectAnomalies" => return Box::pin(self.anomalies(leaf, index)).await,
             other => Err(Error::usage(format!("`{other}` cannot be evaluated by lakegate"))),

@@ -33,6 +33,7 @@ mod finding;
 mod format;
 mod history;
 mod judge;
+mod key_search;
 mod keys;
 mod lexer;
 mod lint;

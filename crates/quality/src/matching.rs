@@ -3,14 +3,14 @@
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Field, Float64Type, Schema, SchemaRef};
 use datafusion::common::TableReference;
-use datafusion::prelude::{Expr, SessionContext, ident, lit};
+use datafusion::prelude::SessionContext;
 use lakegate_contract::{Error, Result, type_name};
 
 use crate::ast::Leaf;
-use crate::compared::Compared;
 use crate::finding::{Finding, finding, number};
+use crate::key_search::{Matches, is_unique, matches};
 use crate::measure::as_double;
-use crate::queries::{counts, one_form_of, only_row, quoted, unreadable};
+use crate::queries::{counts, no_rows, only_row, quoted, unreadable};
 
 /// Rows over rows of the other dataset: infinite, or no number, where that one is empty.
 pub(crate) async fn row_count_match(leaf: &Leaf, rows: u64, context: &SessionContext) -> Result<Finding> {
@@ -158,21 +158,15 @@ impl Pairs {
 /// Rows whose key stands in the other dataset with the same values, over rows. Keys must be unique on both sides, and NULL in a key
 /// matches nothing; values match also where both are NULL.
 pub(crate) async fn dataset_match(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
-    let alias = leaf.column();
-    let (keys, compared) = Pairs::of_rule(leaf, schema);
+    let (keys, _) = Pairs::of_rule(leaf, schema);
     if let Err(why) = keys_are_unique(leaf, &keys, context).await? {
         return Ok(finding(false, [], Some(why)));
     }
-    let rows = counts(context, "SELECT count(*) FROM \"primary\"").await?;
-    let [Some(rows)] = rows.as_slice() else { return Err(Error::bug("a count is missing")) };
-    let unique = keys.own.len();
-    let (own, theirs) = ([keys.own, compared.own].concat(), [keys.theirs, compared.theirs].concat());
-    // A key is there once on each side.
-    let hits = Compared::with_table(context, &own, alias, &theirs, unique).await?.grouped().await?;
-    if *rows == 0 {
-        return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
+    let Matches { rows, hits } = matches(leaf, schema, context).await?;
+    if rows == 0 {
+        return Ok(no_rows());
     }
-    Ok(number(leaf, as_double(hits) / as_double(*rows)))
+    Ok(number(leaf, as_double(hits) / as_double(rows)))
 }
 
 /// Whether no key stands twice on either side; if one does, on which.
@@ -182,7 +176,7 @@ pub(crate) async fn keys_are_unique(
     context: &SessionContext,
 ) -> Result<std::result::Result<(), String>> {
     for (table, columns) in [("primary", &keys.own), (leaf.column(), &keys.theirs)] {
-        if repeated_keys(context, table, columns).await? > 0 {
+        if !is_unique(table, columns, context).await? {
             return Ok(Err(format!("keys of {table} are not unique: `{}`", columns.join("`, `"))));
         }
     }
@@ -194,20 +188,6 @@ fn other_columns(keys: &Pairs, schema: &Schema) -> Pairs {
     let names = schema.fields().iter().map(|field| field.name().clone());
     let own: Vec<String> = names.filter(|name| !keys.own.contains(name)).collect();
     Pairs { theirs: own.clone(), own }
-}
-
-async fn repeated_keys(context: &SessionContext, table: &str, columns: &[String]) -> Result<u64> {
-    use datafusion::functions_aggregate::expr_fn::count;
-    let table = context.table(TableReference::bare(table)).await.map_err(unreadable)?;
-    let present = columns.iter().map(|column| ident(column).is_not_null()).reduce(Expr::and);
-    let keys = (0..).zip(columns).map(|(place, column)| one_form_of(column, &table).alias(format!("c{place}")));
-    let keys: Vec<Expr> = keys.collect();
-    let repeated = table
-        .filter(present.unwrap_or_else(|| lit(true)))
-        .and_then(|keyed| keyed.aggregate(keys, vec![count(lit(1)).alias("rows")]))
-        .and_then(|groups| groups.filter(ident("rows").gt(lit(1))))
-        .map_err(unreadable)?;
-    Ok(repeated.count().await.map_err(unreadable)? as u64)
 }
 
 #[cfg(test)]

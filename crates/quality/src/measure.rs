@@ -151,7 +151,8 @@ impl Gauge {
             | "IsPrimaryKey"
             | "UniqueValueRatio"
             | "DistinctValuesCount"
-            | "DuplicateRowCount" => {
+            | "DuplicateRowCount"
+            | "Entropy" => {
                 let columns = compiler.key_columns(leaf)?;
                 Gauge::Keys(columns, compiler.filter(leaf)?)
             }

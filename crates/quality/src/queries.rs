@@ -1,7 +1,7 @@
 //! Rules that take a query of their own.
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Case;
@@ -10,28 +10,33 @@ use futures::TryStreamExt as _;
 use lakegate_contract::{Error, Result};
 
 use crate::ast::Leaf;
-use crate::compared::Compared;
 use crate::custom_sql;
 use crate::finding::{Finding, finding, number, thresholded};
+use crate::key_search::{Matches, matches};
 use crate::measure::as_double;
 
 /// Rows whose key stands in the reference over rows. NULL in a key never matches.
-pub(crate) async fn referential_integrity(leaf: &Leaf, context: &SessionContext) -> Result<Finding> {
-    let own = leaf.columns();
-    let (alias, theirs) = leaf.reference()?;
-    let hits = Compared::with_table(context, &own, &alias, &theirs, own.len()).await?.hits().await?;
-    let rows = counts(context, "SELECT count(*) FROM \"primary\"").await?;
-    let [Some(rows)] = rows.as_slice() else { return Err(Error::bug("a count is missing")) };
-    if *rows == 0 {
-        return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
+pub(crate) async fn referential_integrity(
+    leaf: &Leaf,
+    schema: &SchemaRef,
+    context: &SessionContext,
+) -> Result<Finding> {
+    let found = matches(leaf, schema, context).await?;
+    if found.rows == 0 {
+        return Ok(no_rows());
     }
-    Ok(number(leaf, as_double(hits) / as_double(*rows)))
+    Ok(number(leaf, as_double(found.hits) / as_double(found.rows)))
+}
+
+/// A share of nothing is none.
+pub(crate) fn no_rows() -> Finding {
+    finding(false, [], Some("the dataset has no rows".to_owned()))
 }
 
 /// What a statement gives: a number, or without a condition the rows that pass.
-pub(crate) async fn custom_sql(leaf: &Leaf, context: &SessionContext) -> Result<Finding> {
-    let frame = custom_sql::plan(context, leaf.column())?;
+pub(crate) async fn custom_sql(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
     if leaf.condition.is_some() {
+        let frame = custom_sql::plan(context, leaf.column())?;
         let batches = frame.collect().await.map_err(unreadable)?;
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let value = batches.iter().find(|b| b.num_rows() == 1 && b.num_columns() == 1);
@@ -51,42 +56,16 @@ pub(crate) async fn custom_sql(leaf: &Leaf, context: &SessionContext) -> Result<
             None => finding(false, [], Some("the SQL's result is NULL".to_owned())),
         });
     }
-    custom_sql_rows(leaf, frame, context).await
+    custom_sql_rows(leaf, schema, context).await
 }
 
 /// Without a condition, the rows that the statement returns pass and the others fail.
-async fn custom_sql_rows(leaf: &Leaf, frame: DataFrame, context: &SessionContext) -> Result<Finding> {
-    let names: Vec<String> = frame.schema().fields().iter().map(|f| f.name().clone()).collect();
-    let rows = context.table("primary").await.map_err(unreadable)?.count().await.map_err(unreadable)? as u64;
-    let hits = Compared::with(context, &names, frame, &names, 0).await?.hits().await?;
+async fn custom_sql_rows(leaf: &Leaf, schema: &SchemaRef, context: &SessionContext) -> Result<Finding> {
+    let Matches { rows, hits } = matches(leaf, schema, context).await?;
     if rows == 0 {
-        return Ok(finding(false, [], Some("the dataset has no rows".to_owned())));
+        return Ok(no_rows());
     }
     Ok(thresholded(leaf, as_double(hits) / as_double(rows), rows - hits))
-}
-
-/// Shannon's entropy of a column's values in nats, NULL left out: ln n − Σ c ln c / n over the counts c of the values. `None` when
-/// there is no value.
-pub(crate) async fn entropy(leaf: &Leaf, context: &SessionContext) -> Result<Option<f64>> {
-    use datafusion::functions_aggregate::expr_fn::count;
-    use datafusion::logical_expr::lit;
-    let kept = kept_values(leaf, context).await?;
-    let value = one_form_of(leaf.column(), &kept);
-    let grouped = kept
-        .aggregate(vec![value.alias("value")], vec![count(lit(1)).alias("occurrences")])
-        .and_then(|grouped| grouped.select(vec![ident("occurrences")]))
-        .map_err(unreadable)?;
-    let mut stream = grouped.execute_stream().await.map_err(unreadable)?;
-    let (mut rows, mut weighted) = (0.0, 0.0);
-    while let Some(batch) = stream.try_next().await.map_err(unreadable)? {
-        for occurrences in batch.column(0).as_primitive::<Int64Type>().iter().flatten() {
-            let occurrences = as_double(u64::try_from(occurrences).unwrap_or_default());
-            rows += occurrences;
-            weighted += occurrences * occurrences.ln();
-        }
-    }
-    // One value alone: what is left is rounding.
-    Ok((rows > 0.0).then(|| (f64::ln(rows) - weighted / rows).max(0.0)))
 }
 
 /// Spark's exact `percentile`: between the values on both sides of a quarter and of three quarters of the way through them in order.
@@ -175,7 +154,7 @@ pub(crate) async fn counts(context: &SessionContext, sql: &str) -> Result<Vec<Op
 
 /// Zero has two forms in floating point, and NaN many, which the engine groups apart. They are one value each, as in Spark
 /// (<https://spark.apache.org/docs/latest/sql-ref-datatypes.html#floating-point-special-values>).
-pub(crate) fn one_form(value: Expr, data_type: &DataType) -> Expr {
+fn one_form(value: Expr, data_type: &DataType) -> Expr {
     use datafusion::functions::expr_fn::isnan;
     use datafusion::logical_expr::lit;
     let (nan, zero) = match data_type {
@@ -185,14 +164,6 @@ pub(crate) fn one_form(value: Expr, data_type: &DataType) -> Expr {
     };
     let case = Case::new(None, vec![(Box::new(isnan(value.clone())), Box::new(nan))], Some(Box::new(value + zero)));
     Expr::Case(case)
-}
-
-/// The same of a column.
-pub(crate) fn one_form_of(column: &str, frame: &DataFrame) -> Expr {
-    match frame.schema().as_arrow().field_with_name(column) {
-        Ok(field) => one_form(ident(column), field.data_type()),
-        Err(_) => ident(column),
-    }
 }
 
 pub(crate) fn quoted(name: &str) -> String {

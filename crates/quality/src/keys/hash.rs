@@ -10,7 +10,8 @@ use arrow::row::{RowConverter, SortField};
 use lakegate_contract::{Error, Result};
 use twox_hash::XxHash3_128;
 
-use super::{FLAGS, kernel};
+use super::entry::key_of;
+use super::kernel;
 
 /// Nobody who makes keys knows it, so nobody can make two keys of one hash.
 static SEED: LazyLock<u64> = LazyLock::new(|| {
@@ -29,7 +30,7 @@ pub(crate) enum Keyless {
     Never,
 }
 
-/// Turns rows of columns of some types into hashes of 126 bits, the two lowest of 128 are left for marks.
+/// Turns rows of columns of some types into hashes of 91 bits, the highest of 128: the others are left for notes.
 pub(crate) struct KeyHasher {
     /// For keys that are not one column of text or of fixed width.
     converter: Option<RowConverter>,
@@ -122,7 +123,7 @@ impl Hashes {
 }
 
 fn hash(bytes: &[u8]) -> u128 {
-    XxHash3_128::oneshot_with_seed(*SEED, bytes) & !FLAGS
+    key_of(XxHash3_128::oneshot_with_seed(*SEED, bytes))
 }
 
 /// Whether values of the type are equal exactly when their bytes are.

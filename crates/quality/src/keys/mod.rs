@@ -1,13 +1,15 @@
 //! How often keys occur, and which: in one pass, in bounded memory, spilling what does not fit.
 //!
-//! A key counts as its 126-bit hash under a seed of this process: among a billion keys the chance that two share one is
-//! below 10⁻¹⁹. Hashes gather in a buffer; a full buffer is sorted, equal ones become one, and if that makes no room it goes
-//! to an unnamed temporary file. In the end the sorted runs are merged.
+//! A key counts as its 91-bit hash under a seed of this process: the chance that two of 20 million keys share one is below 10⁻¹³, of a
+//! billion below 10⁻⁹. Hashes gather in a buffer, each with the number of its rows; a full buffer is sorted, equal ones become one,
+//! and if that makes no room it goes to an unnamed temporary file. In the end the sorted runs are merged.
 
+mod entry;
 mod hash;
 mod set;
 mod spill;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, BooleanArray};
@@ -15,19 +17,12 @@ use arrow::compute::filter;
 use arrow::datatypes::DataType;
 use lakegate_contract::{Error, Result};
 
+use crate::measure::as_double;
+use entry::{ROW, THERE, WIDTH, compact, is_there, rows_of};
 pub(crate) use hash::{KeyHasher, Keyless};
 pub(crate) use set::KeySet;
 use set::KeySetBuilder;
 use spill::{Entries, Halves, Runs, Spill, half_of, merge};
-
-/// Set in an entry whose key was seen more than once.
-const REPEATED: u128 = 1;
-/// Set in an entry whose key was seen in the other dataset.
-const THERE: u128 = 2;
-/// The bits of an entry that are no part of the key.
-const FLAGS: u128 = REPEATED | THERE;
-/// Bytes of an entry.
-const WIDTH: usize = size_of::<u128>();
 
 /// What keys may hold in memory, and the file to which all of them spill what does not fit.
 #[derive(Clone)]
@@ -61,6 +56,19 @@ pub(crate) struct KeyCounts {
     pub(crate) distinct: u64,
     /// Keys of one row only.
     pub(crate) once: u64,
+    /// Of the others, how many keys have so many rows.
+    pub(crate) repeated: BTreeMap<u64, u64>,
+}
+
+impl KeyCounts {
+    /// Shannon's entropy of the keys in nats: ln n − Σ c ln c / n over the rows c of each of the n rows' keys. `None` without a key.
+    pub(crate) fn entropy(&self) -> Option<f64> {
+        let rows = as_double(self.keyed);
+        let weights =
+            self.repeated.iter().map(|(rows, keys)| as_double(*keys) * as_double(*rows) * as_double(*rows).ln());
+        // One value alone: what is left is rounding.
+        (self.keyed > 0).then(|| (rows.ln() - weights.sum::<f64>() / rows).max(0.0))
+    }
 }
 
 /// Counts the keys of one part of a dataset.
@@ -83,13 +91,18 @@ impl KeyCounter {
     pub(crate) fn of(hasher: KeyHasher, columns: usize, room: &Room) -> Self {
         let counts = KeyCounts { nulls: vec![0; columns], ..KeyCounts::default() };
         let capacity = (room.bytes / WIDTH).max(1024);
-        Self { hasher, mark: 0, buffer: Vec::new(), capacity, runs: Runs::new(&room.spill), counts }
+        Self { hasher, mark: ROW, buffer: Vec::new(), capacity, runs: Runs::new(&room.spill), counts }
     }
 
     /// The same for the other of two datasets.
     #[must_use]
     pub(crate) fn of_the_other(self) -> Self {
         Self { mark: THERE, ..self }
+    }
+
+    /// Rows so far, those without any key included.
+    pub(crate) fn rows(&self) -> u64 {
+        self.counts.rows
     }
 
     /// Counts the keys of rows that `kept` keeps.
@@ -144,23 +157,50 @@ pub(crate) async fn total(counters: Vec<KeyCounter>) -> Result<KeyCounts> {
         sum.nulls.resize(counter.counts.nulls.len().max(sum.nulls.len()), 0);
         sum.nulls.iter_mut().zip(&counter.counts.nulls).for_each(|(a, b)| *a += b);
     }
-    let merges = sources(counters).await?.map(|half| tokio::task::spawn_blocking(move || count_merged(half)));
-    for merge in merges {
-        let (distinct, once) = merge.await.map_err(stopped)??;
-        sum.distinct += distinct;
-        sum.once += once;
+    for half in on_each_half(counters, count_merged).await? {
+        sum.distinct += half.distinct;
+        sum.once += half.once;
+        for (rows, keys) in half.repeated {
+            *sum.repeated.entry(rows).or_default() += keys;
+        }
     }
     Ok(sum)
 }
 
+/// The rows of the dataset whose key a counter of the other dataset has seen.
+pub(crate) async fn rows_there(counters: Vec<KeyCounter>) -> Result<u64> {
+    let count = |sources| {
+        let mut rows = 0;
+        merge(sources, |entry| {
+            rows += if is_there(entry) { rows_of(entry) } else { 0 };
+            Ok(())
+        })?;
+        Ok(rows)
+    };
+    Ok(on_each_half(counters, count).await?.iter().sum())
+}
+
+/// Merges what the counters hold, on two threads.
+async fn on_each_half<T: Send + 'static>(
+    counters: Vec<KeyCounter>,
+    merge: impl Fn(Vec<Entries>) -> Result<T> + Copy + Send + 'static,
+) -> Result<Vec<T>> {
+    let merges = sources(counters).await?.map(|half| tokio::task::spawn_blocking(move || merge(half)));
+    let mut merged = Vec::new();
+    for half in merges {
+        merged.push(half.await.map_err(stopped)??);
+    }
+    Ok(merged)
+}
+
 /// The keys of more than one row.
 pub(crate) async fn repeated(counters: Vec<KeyCounter>, room: &Room) -> Result<KeySet> {
-    chosen(counters, room, |entry| entry & REPEATED != 0).await
+    chosen(counters, room, |entry| rows_of(entry) > 1).await
 }
 
 /// The keys that no counter of the other dataset has seen.
 pub(crate) async fn missing_there(counters: Vec<KeyCounter>, room: &Room) -> Result<KeySet> {
-    chosen(counters, room, |entry| entry & THERE == 0).await
+    chosen(counters, room, |entry| !is_there(entry)).await
 }
 
 async fn chosen(
@@ -195,32 +235,18 @@ async fn sources(counters: Vec<KeyCounter>) -> Result<Halves> {
     Ok(sources)
 }
 
-/// Sorts entries and makes one of equal keys.
-fn compact(entries: &mut Vec<u128>) {
-    entries.sort_unstable();
-    unite(entries);
-}
-
-/// Makes one of equal keys that follow each other.
-fn unite(entries: &mut Vec<u128>) {
-    entries.dedup_by(|next, kept| {
-        let same = *next & !FLAGS == *kept & !FLAGS;
-        if same {
-            *kept |= REPEATED | (*next & FLAGS);
-        }
-        same
-    });
-}
-
-/// Different keys, and those of one row.
-fn count_merged(sources: Vec<Entries>) -> Result<(u64, u64)> {
-    let (mut distinct, mut once) = (0, 0);
+/// Different keys, those of one row, and how many rows the others have.
+fn count_merged(sources: Vec<Entries>) -> Result<KeyCounts> {
+    let mut counts = KeyCounts::default();
     merge(sources, |entry| {
-        distinct += 1;
-        once += u64::from(entry & REPEATED == 0);
+        counts.distinct += 1;
+        match rows_of(entry) {
+            1 => counts.once += 1,
+            rows => *counts.repeated.entry(rows).or_default() += 1,
+        }
         Ok(())
     })?;
-    Ok((distinct, once))
+    Ok(counts)
 }
 
 fn stopped(_: tokio::task::JoinError) -> Error {
@@ -262,6 +288,10 @@ mod tests {
             nulls: vec![all.iter().filter(|v| v.is_none()).count() as u64],
             distinct: seen.len() as u64,
             once: seen.values().filter(|n| **n == 1).count() as u64,
+            repeated: seen.values().filter(|n| **n > 1).fold(BTreeMap::new(), |mut all, rows| {
+                *all.entry(*rows).or_default() += 1;
+                all
+            }),
         }
     }
 
@@ -315,7 +345,10 @@ mod tests {
         counter.add(&[texts, Arc::new(zero)], Some(&kept)).unwrap();
         let counts = total(vec![counter]).await.unwrap();
         // ("a", 0) twice, (NULL, 1) and ("b", NULL) once; the row of NULLs has no key.
-        assert_eq!(counts, KeyCounts { rows: 5, keyed: 4, nulls: vec![2, 2], distinct: 3, once: 2 });
+        assert_eq!(
+            counts,
+            KeyCounts { rows: 5, keyed: 4, nulls: vec![2, 2], distinct: 3, once: 2, repeated: [(2, 1)].into() }
+        );
     }
 
     #[tokio::test]
@@ -324,6 +357,9 @@ mod tests {
         let mut counter = KeyCounter::new(&[DataType::Int64], &Room::new(0)).unwrap();
         counter.add(&[Arc::new(whole.slice(1, 3))], None).unwrap();
         let counts = total(vec![counter]).await.unwrap();
-        assert_eq!(counts, KeyCounts { rows: 3, keyed: 2, nulls: vec![1], distinct: 2, once: 2 });
+        assert_eq!(
+            counts,
+            KeyCounts { rows: 3, keyed: 2, nulls: vec![1], distinct: 2, once: 2, ..KeyCounts::default() }
+        );
     }
 }

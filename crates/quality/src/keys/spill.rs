@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lakegate_contract::{Error, Result};
 
-use super::{FLAGS, WIDTH, unite};
+use super::entry::{NOTES, WIDTH, unite};
 
 /// Runs of one level that are merged to one of the next.
 const MAX_RUNS: usize = 64;
@@ -235,7 +235,7 @@ pub(super) fn merge(mut sources: Vec<Entries>, mut take: impl FnMut(u128) -> Res
     let mut stretch = Vec::new();
     for number in 1..=u128::from(stretches) {
         // Entries of one key, which differ by their marks, are never parted; the last stretch ends with the greatest number of all.
-        let last = if number == u128::from(stretches) { u128::MAX } else { (number * width) | FLAGS };
+        let last = if number == u128::from(stretches) { u128::MAX } else { (number * width) | NOTES };
         sources.iter_mut().try_for_each(|source| source.take_up_to(last, &mut stretch))?;
         // A stable sort makes use of the sources' own order.
         stretch.sort();
@@ -261,17 +261,18 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{REPEATED, THERE};
+    use super::super::entry::{ROW, THERE, key_of};
     use super::*;
 
-    /// The keys of entries with the marks that a merge must give them.
+    /// The keys of entries with the notes that a merge must give them.
     fn expected(sources: &[Vec<u128>]) -> Vec<u128> {
-        let mut keys: BTreeMap<u128, u128> = BTreeMap::new();
+        let mut keys: BTreeMap<u128, (u128, u128)> = BTreeMap::new();
         for entry in sources.iter().flatten() {
-            let marks = entry & FLAGS;
-            keys.entry(entry & !FLAGS).and_modify(|known| *known |= REPEATED | marks).or_insert(marks);
+            let (rows, there) = keys.entry(key_of(*entry)).or_default();
+            *rows += (entry & NOTES) >> 1;
+            *there |= entry & THERE;
         }
-        keys.into_iter().map(|(key, marks)| key | marks).collect()
+        keys.into_iter().map(|(key, (rows, there))| key | (rows << 1) | there).collect()
     }
 
     fn merged_entries(sources: &[Vec<u128>]) -> Vec<u128> {
@@ -304,11 +305,11 @@ mod tests {
     #[test]
     fn entries_of_one_key_meet_also_where_stretches_do() {
         // Enough entries for many stretches, and around the ends of each the same key with all marks in several sources.
-        let many = (0..200_000_u128).map(|n| (n << 110) & !FLAGS);
-        let ends = (0..=64_u128).map(|n| n.saturating_mul(u128::MAX / 64) & !FLAGS);
-        let marked = [0, REPEATED, THERE, FLAGS].map(|marks| {
+        let many = (0..200_000_u128).map(|n| key_of(n << 110));
+        let ends = (0..=64_u128).map(|n| key_of(n.saturating_mul(u128::MAX / 64)));
+        let marked = [0, ROW, THERE, 5 * ROW | THERE].map(|marks| {
             let mut source: Vec<u128> = ends.clone().chain(many.clone().step_by(7)).map(|key| key | marks).collect();
-            source.extend([marks, !FLAGS | marks]);
+            source.extend([marks, key_of(u128::MAX) | marks]);
             source.sort_unstable();
             source.dedup();
             source
@@ -322,11 +323,11 @@ mod tests {
         #[test]
         fn a_merge_is_that_of_a_map(sources in prop::collection::vec(prop::collection::btree_set(any::<u128>(), 0..50), 0..5)) {
             // Few keys, so that they meet.
-            let few = |entry: u128| (entry & (0xff << 120)) | (entry & FLAGS);
+            let few = |entry: u128| (entry & (0xff << 120)) | (entry & (7 * ROW | THERE));
             let sorted = |source: std::collections::BTreeSet<u128>| source.into_iter().map(few).collect::<std::collections::BTreeSet<_>>();
             let mut sources: Vec<Vec<u128>> = sources.into_iter().map(|source| sorted(source).into_iter().collect()).collect();
             // A counter has one entry of a key.
-            sources.iter_mut().for_each(|source| source.dedup_by_key(|entry| *entry & !FLAGS));
+            sources.iter_mut().for_each(|source| source.dedup_by_key(|entry| key_of(*entry)));
             prop_assert_eq!(merged_entries(&sources), expected(&sources));
         }
     }
