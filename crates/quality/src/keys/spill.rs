@@ -307,7 +307,7 @@ mod tests {
         // Enough entries for many stretches, and around the ends of each the same key with all marks in several sources.
         let many = (0..200_000_u128).map(|n| key_of(n << 110));
         let ends = (0..=64_u128).map(|n| key_of(n.saturating_mul(u128::MAX / 64)));
-        let marked = [0, ROW, THERE, 5 * ROW | THERE].map(|marks| {
+        let marked = [0, ROW, THERE, (5 * ROW) | THERE].map(|marks| {
             let mut source: Vec<u128> = ends.clone().chain(many.clone().step_by(7)).map(|key| key | marks).collect();
             source.extend([marks, key_of(u128::MAX) | marks]);
             source.sort_unstable();
@@ -323,7 +323,7 @@ mod tests {
         #[test]
         fn a_merge_is_that_of_a_map(sources in prop::collection::vec(prop::collection::btree_set(any::<u128>(), 0..50), 0..5)) {
             // Few keys, so that they meet.
-            let few = |entry: u128| (entry & (0xff << 120)) | (entry & (7 * ROW | THERE));
+            let few = |entry: u128| (entry & (0xff << 120)) | (entry & ((7 * ROW) | THERE));
             let sorted = |source: std::collections::BTreeSet<u128>| source.into_iter().map(few).collect::<std::collections::BTreeSet<_>>();
             let mut sources: Vec<Vec<u128>> = sources.into_iter().map(|source| sorted(source).into_iter().collect()).collect();
             // A counter has one entry of a key.
