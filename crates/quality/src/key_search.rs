@@ -13,7 +13,7 @@ use crate::ast::Leaf;
 use crate::compared::common_types;
 use crate::custom_sql::could_name;
 use crate::finding::its_own;
-use crate::keys::{self, KeyCounter, KeyHasher, Keyless, Room};
+use crate::keys::{self, KeyCounter, KeyHasher, Keyless, KnownKeys, Room};
 use crate::matching::Pairs;
 use crate::measure::{columns_of, kept};
 use crate::queries::unreadable;
@@ -106,7 +106,7 @@ impl<'a> Search<'a> {
 }
 
 /// Rows of the dataset beside another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Matches {
     /// Rows that `where` keeps.
     pub(crate) rows: u64,
@@ -114,7 +114,8 @@ pub(crate) struct Matches {
     pub(crate) hits: u64,
 }
 
-/// Counts the rows that match, in one pass over each of both datasets.
+/// Counts the rows that match, in one pass over each of both datasets. Where the other one's keys fit into memory, rows are looked up
+/// among them; else the keys of both are merged.
 ///
 /// # Errors
 /// As [`Search::of`], and when the data cannot be read.
@@ -125,11 +126,51 @@ pub(crate) async fn matches(leaf: &Leaf, schema: &SchemaRef, context: &SessionCo
     let frame = frame.select(scanned.fields().iter().map(|f| ident(f.name()))).map_err(unreadable)?;
     let room = pass::room_of_keys(context).shared_by(2);
     let compiler = Compiler::new(scanned);
+    let others = match keys::in_memory(search.others(&room).await?.unwrap_or_default()) {
+        Ok(known) => return look_up(frame, &search, &compiler, known).await,
+        Err(others) => others,
+    };
     let mut counted = count(frame, &room, |room| Ok(vec![search.counting(&compiler, room)?])).await?;
     let mut counters = counted.pop().unwrap_or_else(|| Ok(Vec::new())).map_err(Error::usage)?;
     let rows = counters.iter().map(KeyCounter::rows).sum();
-    counters.extend(search.others(&room).await?.unwrap_or_default());
+    counters.extend(others);
     Ok(Matches { rows, hits: keys::rows_there(counters).await? })
+}
+
+/// Looks rows up among keys.
+struct Lookup {
+    columns: Vec<usize>,
+    filter: Option<Filter>,
+    hasher: KeyHasher,
+    known: Arc<KnownKeys>,
+    found: Matches,
+}
+
+async fn look_up(frame: DataFrame, search: &Search<'_>, compiler: &Compiler, known: KnownKeys) -> Result<Matches> {
+    let known = Arc::new(known);
+    let begin = |_| {
+        Ok(Lookup {
+            columns: search.columns.iter().map(|column| compiler.column(column)).collect::<Result<_>>()?,
+            filter: compiler.filter(search.leaf)?,
+            hasher: KeyHasher::new(&search.types, search.keyless)?,
+            known: Arc::clone(&known),
+            found: Matches::default(),
+        })
+    };
+    let parts = read(frame, begin, Lookup::add).await?;
+    let sum = |a: Matches, b: &Lookup| Matches { rows: a.rows + b.found.rows, hits: a.hits + b.found.hits };
+    Ok(parts.iter().fold(Matches::default(), sum))
+}
+
+impl Lookup {
+    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let kept = kept(self.filter.as_ref(), batch)?;
+        let columns = keys::kept_columns(columns_of(batch, &self.columns)?, kept.as_ref())?;
+        self.found.rows += columns.first().map_or(0, |column| column.len() as u64);
+        let hashes = self.hasher.hashes(&columns)?.hashes;
+        self.found.hits += hashes.iter().filter(|hash| self.known.contains(*hash)).count() as u64;
+        Ok(())
+    }
 }
 
 /// Whether no key of a dataset stands in it twice; rows with NULL in a key have none.
@@ -195,23 +236,12 @@ pub(crate) async fn count(
     room: &Room,
     countings: impl Fn(&Room) -> Result<Vec<Counting>>,
 ) -> Result<Vec<Counted>> {
-    let streams = frame.execute_stream_partitioned().await.map_err(unreadable)?;
-    let room = room.shared_by(streams.len());
-    // Dropped with the judgement, when that is stopped.
-    let mut tasks = tokio::task::JoinSet::new();
-    for mut stream in streams {
-        let mut countings = countings(&room)?;
-        tasks.spawn(async move {
-            while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(unreadable)?;
-                countings.iter_mut().try_for_each(|counting| counting.add(&batch))?;
-            }
-            Ok::<_, Error>(countings)
-        });
-    }
+    let begin = |parts| countings(&room.shared_by(parts));
+    let add = |countings: &mut Vec<Counting>, batch: &RecordBatch| {
+        countings.iter_mut().try_for_each(|counting| counting.add(batch))
+    };
     let mut all: Vec<Counted> = Vec::new();
-    while let Some(part) = tasks.join_next().await {
-        let part = part.map_err(|_| Error::bug("collecting keys has stopped"))??;
+    for part in read(frame, begin, add).await? {
         all.resize_with(part.len(), || Ok(Vec::new()));
         for (counted, counting) in all.iter_mut().zip(part) {
             match (counted.as_mut(), counting.counter) {
@@ -222,6 +252,32 @@ pub(crate) async fn count(
         }
     }
     Ok(all)
+}
+
+/// Reads a frame, every partition in its own task; `begin` gets their number.
+async fn read<P: Send + 'static>(
+    frame: DataFrame,
+    begin: impl Fn(usize) -> Result<P>,
+    add: impl Fn(&mut P, &RecordBatch) -> Result<()> + Copy + Send + 'static,
+) -> Result<Vec<P>> {
+    let streams = frame.execute_stream_partitioned().await.map_err(unreadable)?;
+    let parts = streams.len();
+    // Dropped with the judgement, when that is stopped.
+    let mut tasks = tokio::task::JoinSet::new();
+    for mut stream in streams {
+        let mut part = begin(parts)?;
+        tasks.spawn(async move {
+            while let Some(batch) = stream.next().await {
+                add(&mut part, &batch.map_err(unreadable)?)?;
+            }
+            Ok::<_, Error>(part)
+        });
+    }
+    let mut read = Vec::new();
+    while let Some(part) = tasks.join_next().await {
+        read.push(part.map_err(|_| Error::bug("reading keys has stopped"))??);
+    }
+    Ok(read)
 }
 
 impl Counting {

@@ -9,7 +9,8 @@ mod hash;
 mod set;
 mod spill;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, BooleanArray};
@@ -18,7 +19,7 @@ use arrow::datatypes::DataType;
 use lakegate_contract::{Error, Result};
 
 use crate::measure::as_double;
-use entry::{ROW, THERE, WIDTH, compact, is_there, rows_of};
+use entry::{ROW, THERE, WIDTH, compact, is_there, key_of, rows_of};
 pub(crate) use hash::{KeyHasher, Keyless};
 pub(crate) use set::KeySet;
 use set::KeySetBuilder;
@@ -107,12 +108,7 @@ impl KeyCounter {
 
     /// Counts the keys of rows that `kept` keeps.
     pub(crate) fn add(&mut self, columns: &[ArrayRef], kept: Option<&BooleanArray>) -> Result<()> {
-        let columns: Vec<ArrayRef> = match kept {
-            None => columns.to_vec(),
-            Some(kept) => {
-                columns.iter().map(|c| filter(c, kept)).collect::<std::result::Result<_, _>>().map_err(kernel)?
-            }
-        };
+        let columns = kept_columns(columns.to_vec(), kept)?;
         let rows = columns.first().map_or(0, |c| c.len());
         self.counts.rows += rows as u64;
         for (nulls, column) in self.counts.nulls.iter_mut().zip(&columns) {
@@ -146,6 +142,49 @@ impl KeyCounter {
         }
         self.runs.add_to(sources);
     }
+}
+
+/// The rows of columns that are kept.
+pub(crate) fn kept_columns(columns: Vec<ArrayRef>, kept: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+    let Some(kept) = kept else { return Ok(columns) };
+    columns.iter().map(|column| filter(column, kept)).collect::<std::result::Result<_, _>>().map_err(kernel)
+}
+
+/// All keys of counters, to be asked for any of them.
+pub(crate) type KnownKeys = HashSet<u128, BuildHasherDefault<OwnHash>>;
+
+/// A key is its own hash.
+#[derive(Default)]
+pub(crate) struct OwnHash(u64);
+
+impl Hasher for OwnHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, _) = bytes.as_chunks();
+        self.0 = words.iter().fold(self.0, |hash, word| hash ^ u64::from_ne_bytes(*word));
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        // The lowest digits are notes.
+        self.0 = (key >> 64) as u64;
+    }
+}
+
+/// The keys of counters that have spilled nothing and are few enough for a table; else the counters.
+pub(crate) fn in_memory(mut counters: Vec<KeyCounter>) -> std::result::Result<KnownKeys, Vec<KeyCounter>> {
+    counters.iter_mut().for_each(|counter| compact(&mut counter.buffer));
+    let held = counters.iter().map(|counter| counter.buffer.len()).sum::<usize>();
+    let most = counters.iter().map(|counter| counter.capacity).sum::<usize>();
+    // A table takes up to two and a half times as much as its keys.
+    if held > most / 5 * 2 || counters.iter().any(|counter| !counter.runs.is_empty()) {
+        return Err(counters);
+    }
+    let mut known = KnownKeys::with_capacity_and_hasher(held, BuildHasherDefault::default());
+    known.extend(counters.iter().flat_map(|counter| &counter.buffer).map(|entry| key_of(*entry)));
+    Ok(known)
 }
 
 /// The counts of all parts together.

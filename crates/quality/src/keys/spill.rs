@@ -83,6 +83,10 @@ impl Runs {
         Self { spill: Arc::clone(spill), levels: Vec::new() }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
     /// Writes a run of entries in order.
     pub(super) fn write(&mut self, entries: &[u128]) -> Result<()> {
         let mut run = RunWriter::new(&self.spill, entries.len() as u64)?;
