@@ -293,3 +293,58 @@ impl Counting {
         counter.add(&columns_of(batch, &self.columns)?, kept.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::prelude::SessionConfig;
+
+    use super::*;
+    use crate::parse;
+
+    fn table(ids: impl Iterator<Item = Option<i64>>) -> RecordBatch {
+        let ids: Int64Array = ids.collect();
+        let texts: StringArray = ids.iter().map(|id| Some(format!("v{}", id.unwrap_or_default() % 7))).collect();
+        let columns: [(&str, ArrayRef); 2] = [("id", Arc::new(ids)), ("text", Arc::new(texts))];
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, values)| (name, values, true))).unwrap()
+    }
+
+    #[tokio::test]
+    async fn rows_match_the_same_whether_the_others_fit_into_memory_or_not() {
+        // Of 20,000 rows every tenth has no id; the others go twice through 0..10,000. There, every third of 0..12,000 stands.
+        let own = table((0..20_000).map(|n| (n % 10 != 0).then_some(n % 10_000)));
+        let there = table((0..12_000).step_by(3).map(Some));
+        let expected = (0..20_000).filter(|n| n % 10 != 0 && (n % 10_000) % 3 == 0).count() as u64;
+        for limit in [None, Some(1 << 20)] {
+            let mut runtime = RuntimeEnvBuilder::new();
+            if let Some(bytes) = limit {
+                runtime = runtime.with_memory_limit(bytes, 1.0);
+            }
+            let config = SessionConfig::new().with_target_partitions(2);
+            let context = SessionContext::new_with_config_rt(config, runtime.build_arc().unwrap());
+            context.register_batch("primary", own.clone()).unwrap();
+            context.register_batch("there", there.clone()).unwrap();
+            let room = pass::room_of_keys(&context).shared_by(2);
+            for (rule, rows, hits) in [
+                ("ReferentialIntegrity \"id\" \"there.id\" = 1", 20_000, expected),
+                ("ReferentialIntegrity \"id,text\" \"there.{id,text}\" = 1", 20_000, expected),
+                ("CustomSql \"select id, text from there where id < 3000\"", 20_000, expected / 10 * 3),
+            ] {
+                let ruleset = parse(&format!("Rules = [ {rule} ]"), "t").unwrap();
+                let leaf = ruleset.rules()[0].node.leaves()[0].clone();
+                let found = matches(&leaf, &own.schema(), &context).await.unwrap();
+                assert_eq!(found, Matches { rows, hits }, "{rule} with {limit:?}");
+            }
+            let leaf = parse("Rules = [ IsUnique \"id\" ]", "t").unwrap().rules()[0].node.leaves()[0].clone();
+            let compiler = Compiler::new(own.schema());
+            let unique = Search::of(&leaf, &compiler, &own.schema(), &context).await.unwrap();
+            assert!(unique.others(&room).await.unwrap().is_none());
+            let rule = parse("Rules = [ ReferentialIntegrity \"id\" \"there.id\" = 1 ]", "t").unwrap();
+            let search =
+                Search::of(rule.rules()[0].node.leaves()[0], &compiler, &own.schema(), &context).await.unwrap();
+            let others = search.others(&room).await.unwrap().unwrap();
+            assert_eq!(keys::in_memory(others).is_ok(), limit.is_none());
+        }
+    }
+}
