@@ -1,6 +1,8 @@
 //! Rules about files, and first rulesets.
 
-use crate::support::lakegate;
+use lakegate_sample_shop::Options;
+
+use crate::support::{lakegate, shop};
 
 /// A folder of two days' orders, the second delivered twice, and its archive.
 fn deliveries() -> tempfile::TempDir {
@@ -37,6 +39,36 @@ fn a_delivery_is_judged_by_its_files() {
     assert_eq!(outcome(0)["EvaluationMessage"], message);
     assert_eq!(outcome(1)["EvaluationMessage"], "there is no file at `nowhere/`");
     assert_eq!(outcome(2)["Result"], "PASS");
+}
+
+#[test]
+fn the_files_of_a_delta_table_are_those_of_its_version() {
+    let folder = shop(&Options { scale: 0.0001, ..Options::default() });
+    let project = folder.path();
+    lakegate(project, &["run", "categories"]).expect_code(0);
+    lakegate(project, &["run", "categories", "--force"]).expect_code(0);
+    std::fs::write(project.join("files.dqdl"), "Rules = [ FileUniqueness = 1.0, FileSize > 1 B ]").unwrap();
+    let table = project.join("lake/tables/categories");
+    let judged = |version: &str| {
+        let data = format!("{}{version}", table.display());
+        lakegate(project, &["quality", "--data", &data, "--rules", "files.dqdl", "--json"])
+    };
+    let counts = |told: &serde_json::Value| -> Vec<f64> {
+        let rules = told["RuleResults"].as_array().unwrap();
+        rules.iter().map(|rule| rule["EvaluatedMetrics"]["Dataset.*.FileCount"].as_f64().unwrap()).collect()
+    };
+    let of_newest = counts(&judged("").expect_code(0).json());
+    assert_eq!(counts(&judged("@1").expect_code(0).json()), of_newest, "the same rows were published twice");
+    let folders = std::fs::read_dir(&table).unwrap().map(|entry| entry.unwrap().path());
+    let mut generations: Vec<_> = folders.filter(|path| !path.ends_with("_delta_log")).collect();
+    generations.sort();
+    assert_eq!((generations.len(), of_newest), (2, vec![1.0; 2]), "{generations:?}");
+    std::fs::remove_dir_all(&generations[1]).unwrap();
+    judged("@1").expect_code(0);
+    let gone = judged("");
+    assert_ne!(gone.code, 0);
+    let told = format!("{}{}", gone.stdout, gone.stderr);
+    assert!(told.contains("a file that the table's log names is not there"), "{told}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::bucket::{self, BucketOptions};
 use crate::durable_local::DurableLocal;
 use crate::failure;
 use crate::location::has_entries;
+use crate::table::live_files;
 
 /// The folder of a Delta table's log.
 pub const DELTA_LOG: &str = "_delta_log";
@@ -110,17 +111,7 @@ impl FileRoot {
         version: Option<u64>,
         objects: Option<&str>,
     ) -> Result<(Arc<dyn TableProvider>, u64)> {
-        let place = self.shown(folder);
-        // The table is the root of its own store: Delta's kernel decodes the names of folders in an address once too often.
-        let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&self.store), folder.clone()));
-        let host: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let url = Url::parse(&format!("table://t{host}/")).map_err(|_| Error::bug("a table's URL is malformed"))?;
-        let log = default_logstore(Arc::clone(&store), store, &url, &StorageConfig::default());
-        let mut delta = DeltaTable::new(log);
-        match version {
-            None => delta.load().await.map_err(|e| failure::delta(e, &place))?,
-            Some(wanted) => delta.load_version(wanted).await.map_err(|e| no_such_version(e, wanted, &place))?,
-        }
+        let (place, delta) = (self.shown(folder), self.loaded(name, folder, version).await?);
         let found = delta.version().ok_or_else(|| Error::bug("a loaded table has no version"))?;
         let mut provider = delta.table_provider().with_session(Arc::new(session.state()));
         if let Some(column) = objects {
@@ -133,6 +124,34 @@ impl FileRoot {
                 .caused_by(e.strip_backtrace())
         })?;
         Ok((provider, found))
+    }
+
+    /// The files that the log of a version of the Delta table in a folder names, as people write them. Others may lie there: of other
+    /// versions, or of writers that did not end.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or has no such version.
+    pub async fn delta_files(&self, folder: &Path, version: u64) -> Result<Vec<String>> {
+        let place = self.shown(folder);
+        let delta = self.loaded("files", folder, Some(version)).await?;
+        let files = live_files(&delta, &place)?;
+        Ok(files.iter().map(|file| format!("{}/{}", place.trim_end_matches('/'), file.relative)).collect())
+    }
+
+    /// The Delta table in a folder, at a version or at its newest.
+    async fn loaded(&self, name: &str, folder: &Path, version: Option<u64>) -> Result<DeltaTable> {
+        let place = self.shown(folder);
+        // The table is the root of its own store: Delta's kernel decodes the names of folders in an address once too often.
+        let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&self.store), folder.clone()));
+        let host: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let url = Url::parse(&format!("table://t{host}/")).map_err(|_| Error::bug("a table's URL is malformed"))?;
+        let log = default_logstore(Arc::clone(&store), store, &url, &StorageConfig::default());
+        let mut delta = DeltaTable::new(log);
+        match version {
+            None => delta.load().await.map_err(|e| failure::delta(e, &place))?,
+            Some(wanted) => delta.load_version(wanted).await.map_err(|e| no_such_version(e, wanted, &place))?,
+        }
+        Ok(delta)
     }
 }
 

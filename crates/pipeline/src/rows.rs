@@ -68,6 +68,17 @@ pub fn of_integer(number: i64, data_type: &DataType) -> Result<Value<'static>, M
     if fits { Ok(Value::Integer(number)) } else { Err("a number that is too large") }
 }
 
+/// The floating-point number as a value of a column of type `float` or `double`. What is infinite or no number already stays what
+/// it is.
+///
+/// # Errors
+/// When it is finite and the type would make it infinite.
+pub fn of_double(number: f64, data_type: &DataType) -> Result<Value<'static>, Misfit> {
+    #[expect(clippy::cast_possible_truncation, reason = "whether it fits is what is asked")]
+    let overflows = *data_type == DataType::Float && number.is_finite() && !(number as f32).is_finite();
+    if overflows { Err("a number that is too large") } else { Ok(Value::Double(number)) }
+}
+
 /// Text as a value of that type.
 ///
 /// # Errors
@@ -82,7 +93,7 @@ pub fn of_text<'a>(text: &'a str, data_type: &DataType, zone: Tz) -> Result<Valu
             .map(Value::Decimal)
             .ok_or("text that is no decimal of that many digits"),
         DataType::Float | DataType::Double => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Value::Double(number)),
+            Ok(number) if number.is_finite() => of_double(number, data_type),
             _ => Err("text that is no finite number"),
         },
         DataType::Date => parse_date(text).map(Value::Date).ok_or("text that is no date"),
@@ -257,5 +268,26 @@ impl ColumnBuilder {
             ColumnBuilder::Timestamp(b) => Arc::new(b.finish()),
             ColumnBuilder::Texts(b) => Arc::new(b.finish()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finite_number_never_becomes_infinite() {
+        const TOO_LARGE: Result<Value<'_>, Misfit> = Err("a number that is too large");
+        let largest = f64::from(f32::MAX);
+        for number in [1e300, -1e300, 3.5e38, f64::MAX] {
+            assert_eq!(of_double(number, &DataType::Float), TOO_LARGE);
+            assert_eq!(of_double(number, &DataType::Double), Ok(Value::Double(number)));
+        }
+        for number in [0.0, largest, -largest, 1e-300, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(of_double(number, &DataType::Float), Ok(Value::Double(number)));
+        }
+        assert!(matches!(of_double(f64::NAN, &DataType::Float), Ok(Value::Double(number)) if number.is_nan()));
+        assert_eq!(of_text("1e39", &DataType::Float, Tz::UTC), TOO_LARGE);
+        assert_eq!(of_text("1e39", &DataType::Double, Tz::UTC), Ok(Value::Double(1e39)));
     }
 }

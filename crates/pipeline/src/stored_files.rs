@@ -26,21 +26,21 @@ pub struct StoredFiles {
     root: PathBuf,
     options: BucketOptions,
     own: Vec<String>,
-    /// Endings of the names of files that are read, where one of `own` is a folder; none: all.
-    endings: Vec<String>,
+    /// The addresses of those files of `own` that count; `None`: all.
+    named: Option<BTreeSet<String>>,
     buckets: Mutex<BTreeMap<String, Objects>>,
 }
 
 impl StoredFiles {
     /// A dataset that was read from the files `own`, paths relative to `root` or addresses; `options` say how buckets are reached.
     pub fn new(root: PathBuf, options: BucketOptions, own: Vec<String>) -> Self {
-        Self { root, options, own, endings: Vec::new(), buckets: Mutex::default() }
+        Self { root, options, own, named: None, buckets: Mutex::default() }
     }
 
-    /// Of the dataset's folders, only files whose names end so are read.
+    /// Of the dataset's folders, only the files of these addresses are its own, and all of them are.
     #[must_use]
-    pub fn with_endings(self, endings: Vec<String>) -> Self {
-        Self { endings, ..self }
+    pub fn with_named(self, named: BTreeSet<String>) -> Self {
+        Self { named: Some(named), ..self }
     }
 
     /// With a bucket that is open already.
@@ -57,12 +57,10 @@ impl StoredFiles {
             files.extend(self.list_local(path).await?);
         }
         files.extend(self.named_objects(&objects).await?);
-        files.retain(|file| {
-            let single = self.own.iter().any(|own| *own == file.uri || own.ends_with(&file.name));
-            let read = |name: &str| self.endings.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
-            single || self.endings.is_empty() || read(&file.name)
-        });
-        Ok(files)
+        match &self.named {
+            None => Ok(files),
+            Some(named) => those_named(files, named),
+        }
     }
 
     /// Many objects of one bucket are found by one listing of the folder that has them all.
@@ -181,6 +179,18 @@ fn facts_of(bucket: &str, folder: &str, object: FoundObject) -> FileFacts {
         bytes: object.bytes,
         modified: object.modified,
         e_tag: Some(object.e_tag.trim_matches('"').to_owned()).filter(|tag| !tag.is_empty()),
+    }
+}
+
+/// A file that is named and gone would be judged as one that never was.
+fn those_named(mut files: Vec<FileFacts>, named: &BTreeSet<String>) -> Result<Vec<FileFacts>> {
+    files.retain(|file| named.contains(&file.uri));
+    let there: BTreeSet<&str> = files.iter().map(|file| file.uri.as_str()).collect();
+    match named.iter().find(|uri| !there.contains(uri.as_str())) {
+        None => Ok(files),
+        Some(gone) => Err(Error::unavailable("a file that the table's log names is not there")
+            .at(gone.as_str())
+            .expected("a version whose files were not cleared away")),
     }
 }
 

@@ -112,7 +112,7 @@ fn problems_of(
         .filter(|column| schema.index_of(column).is_err())
         .map(|column| unknown_column(column, schema))
         .collect();
-    problems.extend(condition_problem(leaf, schema));
+    problems.extend(condition_problem(leaf, schema, compiler));
     if problems.is_empty() && leaf.filter.is_some() {
         problems.extend(compiler.filter(leaf).err());
     }
@@ -133,7 +133,7 @@ fn problems_of(
     problems
 }
 
-fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
+fn condition_problem(leaf: &Leaf, schema: &Schema, compiler: &Compiler) -> Option<Error> {
     let dynamic = |condition: &NumberCondition| {
         condition.comparison.operands().into_iter().find_map(|operand| match operand {
             NumberOperand::Dynamic(dynamic) => dynamic.check().err(),
@@ -144,20 +144,20 @@ fn condition_problem(leaf: &Leaf, schema: &Schema) -> Option<Error> {
     let field = schema.field_with_name(leaf.column()).ok();
     let mismatch = |compared: &str, field: &Field| Some(wrong_type(field, compared));
     let own = match (&leaf.condition, field) {
-        (Some(Condition::Matches(pattern, _)), _) => Pattern::full(pattern).err(),
+        (Some(Condition::Matches(pattern, _)), _) if Pattern::full(pattern).is_err() => Pattern::full(pattern).err(),
         (Some(Condition::Number(number)), _) if is_row_leaf(leaf) && refuse_dynamic(number).is_err() => {
             refuse_dynamic(number).err()
         }
         (Some(Condition::Number(number)), _) if dynamic(number).is_some() => dynamic(number),
         (_, Some(f)) if measures_numbers(leaf) && !holds_numbers(f) => mismatch("numbers", f),
         (_, Some(f)) if is_untyped(f) => None,
-        (Some(Condition::Number(_)), Some(f)) if leaf.name() == "ColumnValues" && f.data_type().is_nested() => {
-            mismatch("numbers", f)
-        }
         (Some(Condition::Date(_) | Condition::Duration(_)), Some(f)) if !is_dated(f.data_type()) => {
             mismatch("dates", f)
         }
         (_, Some(f)) if leaf.name() == "ColumnLength" && !is_text(f.data_type()) => mismatch("lengths of texts", f),
+        (Some(condition), Some(f)) if leaf.name() == "ColumnValues" && !compiler.can_judge(leaf, f.data_type()) => {
+            mismatch(if matches!(condition, Condition::Number(_)) { "numbers" } else { "texts" }, f)
+        }
         _ => None,
     };
     own.or(threshold)
@@ -235,8 +235,13 @@ fn number_problem(column: &str, schema: &Schema) -> Option<Error> {
 fn wrong_type(field: &Field, compared: &str) -> Error {
     let (name, found) = (field.name(), type_name(field.data_type()));
     let error = Error::usage(format!("column `{name}` is of type {found}, and the rule compares {compared}"));
-    if is_text(field.data_type()) && compared == "numbers" {
-        return error.help(format!("`ColumnDataType \"{name}\" = \"Double\"` tells the rows whose text is no number"));
+    match compared {
+        "numbers" if is_text(field.data_type()) => {
+            error.help(format!("`ColumnDataType \"{name}\" = \"Double\"` tells the rows whose text is no number"))
+        }
+        "numbers" if is_dated(field.data_type()) => {
+            error.help("a date stands in quotes, such as `> \"2026-01-31\"`; one that moves is `(now() - 3 days)`")
+        }
+        _ => error,
     }
-    error
 }

@@ -42,6 +42,7 @@ pub struct RuleOutcome {
     /// Whether it held.
     pub result: RuleResult,
     /// What was measured, under Glue's names.
+    #[serde(with = "crate::json_number")]
     pub metrics: BTreeMap<String, f64>,
     /// Why it did not hold; or, of a rule that did, what could not be told yet.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +75,7 @@ pub struct AnalyzerOutcome {
     /// The analyzer in canonical form.
     pub analyzer: String,
     /// What was measured, under Glue's names.
+    #[serde(with = "crate::json_number")]
     pub metrics: BTreeMap<String, f64>,
     /// Why something was not.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_empty_array};
 use arrow::compute::kernels::boolean::{and, not, or};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::common::DFSchema;
 use datafusion::execution::SessionState;
@@ -33,6 +33,8 @@ pub struct RowRules {
 
 struct CompiledRule {
     text: String,
+    /// `file:line:column`
+    place: String,
     warns: bool,
     node: RowNode,
 }
@@ -108,9 +110,9 @@ impl RowRules {
             .enumerate()
             .filter(|(number, rule)| chosen(*number, rule))
             .map(|(_, rule)| {
-                let place = || crate::lexer::place(&ruleset.text, &ruleset.file, rule.start);
-                let node = compiler.node(&rule.node).map_err(|e| e.within(place()))?;
-                Ok(CompiledRule { text: rule.text.clone(), warns: rule.only_warns(), node })
+                let place = crate::lexer::place(&ruleset.text, &ruleset.file, rule.start);
+                let node = compiler.node(&rule.node).map_err(|e| e.within(&place))?;
+                Ok(CompiledRule { text: rule.text.clone(), place, warns: rule.only_warns(), node })
             })
             .collect::<Result<_>>()?;
         Ok(Self { rules })
@@ -134,12 +136,12 @@ impl RowRules {
     /// Judges a batch.
     ///
     /// # Errors
-    /// When a predicate fails on it, such as a division by zero in a `where`.
+    /// When a rule fails on it, such as a predicate in its `where`: with the rule's place.
     pub fn judge(&self, batch: &RecordBatch) -> Result<RowVerdict> {
         let mut passed: Option<BooleanArray> = None;
         let mut failed = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
-            let holds = rule.node.judge(batch).map_err(|e| e.within(format!("rule {}", rule.text)))?;
+            let holds = rule.node.judge(batch).map_err(|e| e.within(&rule.place))?;
             if holds.true_count() < holds.len() {
                 failed.push((index, not(&holds).map_err(kernel)?));
                 passed = Some(match passed {
@@ -327,6 +329,11 @@ impl Compiler {
             return Err(Error::usage(format!("column `{name}` is of type {found}")).expected("a column of numbers"));
         }
         Ok(index)
+    }
+
+    /// Whether the rule's condition can be put to values of a type at all. A condition that cannot be compiled is another problem.
+    pub(crate) fn can_judge(&self, leaf: &Leaf, data_type: &DataType) -> bool {
+        self.test(leaf).map_or(true, |test| test.judge(&new_empty_array(data_type)).is_ok())
     }
 
     fn test(&self, leaf: &Leaf) -> Result<Test> {

@@ -1,6 +1,7 @@
 //! Parsing, checking and judging together.
 
 mod history;
+mod pairs;
 mod row_keys;
 mod row_wise;
 mod semantics;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chrono_tz::Tz;
 use lakegate_contract::DataType;
-use lakegate_pipeline::rows::{Misfit, Value, of_integer, of_text};
+use lakegate_pipeline::rows::{Misfit, Value, of_double, of_integer, of_text};
 use lakegate_pipeline::text::{parse_decimal, parse_integer};
 
 use crate::fields::{Members, Target};
@@ -223,7 +223,7 @@ fn number_value<'a>(text: &'a str, data_type: &DataType) -> Result<Value<'a>, Mi
             .map(Value::Decimal)
             .ok_or("a number with too many digits or an exponent"),
         DataType::Float | DataType::Double => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Value::Double(number)),
+            Ok(number) if number.is_finite() => of_double(number, data_type),
             _ => Err("a number that is too large"),
         },
         DataType::TinyInt | DataType::SmallInt | DataType::Int | DataType::BigInt | DataType::Timestamp => {

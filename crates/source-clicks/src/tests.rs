@@ -156,6 +156,22 @@ fn rejections_say_where_and_why_and_not_what() {
 }
 
 #[test]
+fn a_number_too_large_for_its_type_is_a_bad_record() {
+    let text = "columns = [{ name = \"f\", type = \"float\" }, { name = \"d\", type = \"double\" }]";
+    let contract = Arc::new(Contract::parse(text, "schemas/numbers.toml").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "{\"f\":1e300}\n{\"f\":3e38,\"d\":1e300}\n{\"d\":1e999}\n{\"f\":-3.5e38}\n";
+    std::fs::write(folder.path().join("f"), lines).unwrap();
+    let source = Arc::new(source(folder.path(), LogFormat::Json, &contract, 4096));
+    let read = runtime().block_on(check_source(source, &contract)).unwrap();
+    assert_eq!(read.rows, ["3e38|1e300"]);
+    let told = |column: &str, t: &str| format!("column {column}: a number that is too large where {t} was expected");
+    let told = [told("f", "float"), told("d", "double"), told("f", "float")];
+    let reasons: Vec<&str> = read.rejected.iter().filter_map(|r| Some(r.split_once(": ")?.1)).collect();
+    assert_eq!(reasons, told);
+}
+
+#[test]
 fn hostile_texts_are_rejected() {
     let deep = format!("{{\"x\":{}{}}}\n{{\"id\":1}}", "[".repeat(100_000), "]".repeat(100_000));
     let long = format!("{{\"page\":\"{}\"}}\n{{\"id\":1}}", "x".repeat(3 << 20));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use lakegate_contract::{DataType, Error, Result};
 use lakegate_pipeline::files::{identity_of, pin};
-use lakegate_pipeline::rows::{Misfit, RowsBuilder, Value, of_integer, of_text};
+use lakegate_pipeline::rows::{Misfit, RowsBuilder, Value, of_double, of_integer, of_text};
 use lakegate_pipeline::source::items_of;
 use lakegate_pipeline::text::parse_decimal;
 use lakegate_pipeline::{InputObject, ItemStream, Plan, Rejected, SourceItem, Split};
@@ -312,7 +312,7 @@ fn value_of<'a>(
         ValueRef::Null => Ok(Value::Null),
         ValueRef::Integer(number) => of_integer(number, data_type),
         ValueRef::Real(number) => match data_type {
-            DataType::Float | DataType::Double => Ok(Value::Double(number)),
+            DataType::Float | DataType::Double => of_double(number, data_type),
             DataType::Decimal { precision, scale } => parse_decimal(&number.to_string(), *precision, *scale)
                 .map(Value::Decimal)
                 .ok_or("a REAL with too many digits"),
@@ -409,6 +409,19 @@ mod tests {
             assert!(!read.rejected.join(" ").contains("hunter2"));
             assert_eq!(source.plan(&Scope::ALL).await.unwrap().unread_columns, ["extra"]);
         }
+    }
+
+    #[test]
+    fn numbers_too_large_for_a_float_do_not_become_infinite() {
+        let get = |value, t: &str| {
+            let value = value_of(value, &DataType::parse(t).unwrap(), chrono_tz::UTC);
+            value.map(|v| format!("{v:?}"))
+        };
+        assert_eq!(get(ValueRef::Real(1e300), "float"), Err("a number that is too large"));
+        assert_eq!(get(ValueRef::Text(b"1e300"), "float"), Err("a number that is too large"));
+        assert_eq!(get(ValueRef::Real(1.5), "float"), Ok("Double(1.5)".to_owned()));
+        assert_eq!(get(ValueRef::Real(1e300), "double"), Ok(format!("Double({:?})", 1e300)));
+        assert_eq!(get(ValueRef::Real(f64::NEG_INFINITY), "float"), Ok("Double(-inf)".to_owned()));
     }
 
     #[tokio::test]

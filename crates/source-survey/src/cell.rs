@@ -4,7 +4,7 @@ use calamine::{Data, DataRef};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
 use lakegate_contract::DataType;
-use lakegate_pipeline::rows::{Misfit, Value, of_integer, of_text};
+use lakegate_pipeline::rows::{Misfit, Value, of_double, of_integer, of_text};
 use lakegate_pipeline::text::{parse_decimal, timestamp_of_local};
 
 /// Whole numbers beyond this have lost digits in a workbook, which keeps every number as a double.
@@ -57,7 +57,7 @@ pub(crate) fn value_of<'a>(cell: &'a Data, data_type: &DataType, zone: Tz) -> Re
 
 fn of_number<'a>(number: f64, data_type: &DataType) -> Result<Value<'a>, Misfit> {
     match data_type {
-        DataType::Float | DataType::Double => Ok(Value::Double(number)),
+        DataType::Float | DataType::Double => of_double(number, data_type),
         DataType::String => Ok(Value::Text(number_text(number).into())),
         DataType::Decimal { precision, scale } => parse_decimal(&number_text(number), *precision, *scale)
             .map(Value::Decimal)
@@ -158,6 +158,9 @@ mod tests {
         assert_eq!(get(&Data::Float(4.0), "tinyint"), Ok("Integer(4)".to_owned()));
         assert_eq!(get(&Data::Float(4.5), "tinyint"), Err("a number that is not whole"));
         assert_eq!(get(&Data::Float(300.0), "tinyint"), Err("a number that is too large"));
+        assert_eq!(get(&Data::Float(1e300), "float"), Err("a number that is too large"));
+        assert_eq!(get(&text("-1e300"), "float"), Err("a number that is too large"));
+        assert_eq!(get(&Data::Float(1e38), "float"), get(&Data::Float(1e38), "double"));
         assert_eq!(get(&text("매우 만족"), "tinyint"), Err("text that is no whole number"));
         assert_eq!(get(&text(" "), "tinyint"), Ok("Null".to_owned()));
         assert_eq!(get(&Data::Float(2013.0), "string"), Ok("Text(\"2013\")".to_owned()));

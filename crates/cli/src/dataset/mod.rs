@@ -5,6 +5,7 @@ mod files_table;
 mod guard;
 mod json_look;
 mod kind;
+mod live;
 mod location;
 mod partitions;
 mod placed;

@@ -16,7 +16,7 @@ use chrono::Utc;
 use chrono_tz::Tz;
 use lakegate_contract::{Class, Contract, Error, OnNewColumn, Result, Treatment};
 use lakegate_lake::{Head, KilledRun, Lake, RunId, RunInfo, Tail, published_meanwhile, record_name};
-use lakegate_quality::{RuleOutcome, Ruleset};
+use lakegate_quality::{RuleOutcome, Ruleset, json_metrics};
 use lakegate_redaction::KeyRing;
 use tracing::Instrument as _;
 
@@ -425,7 +425,7 @@ impl<'a> Attempt<'a> {
             "at": self.record.started_at,
             "rule": outcome.rule,
             "result": outcome.result,
-            "metrics": outcome.metrics,
+            "metrics": json_metrics(&outcome.metrics),
             "message": outcome.message,
             "line": outcome.line,
             "labels": outcome.labels,

@@ -190,6 +190,27 @@ async fn dataset_rules_judge_what_is_published_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_that_are_no_number_are_kept_as_texts() {
+    // One row has no spread, and so no correlation.
+    let rules = "Rules = [ RowCount > 0, ColumnCorrelation \"id\" \"id\" > 0.5 labels=[\"gate\"=\"warn\"] ]";
+    let fixture = fixture(LoadMode::Replace, Gate::default(), rules);
+    let report = fixture.run(MemorySource::new("one", vec![good(1, 1)])).await;
+    assert_eq!(report.record.outcome, Outcome::Published, "{report:?}");
+    let lake = &fixture.context.lake;
+    let outcomes = lake.system_records("rule_outcomes", 10).await.unwrap();
+    let metrics: Vec<_> = outcomes.iter().map(|outcome| outcome["metrics"].clone()).collect();
+    let expected = [
+        serde_json::json!({ "Dataset.*.RowCount": 1.0 }),
+        serde_json::json!({ "Multicolumn.id,id.ColumnCorrelation": "NaN" }),
+    ];
+    assert_eq!(metrics[..2], expected);
+    let run = &lake.system_records("runs", 1).await.unwrap()[0];
+    assert_eq!(run["rules"][1]["metrics"], expected[1]);
+    let series = lake.system_records("metrics/table=orders", 10).await.unwrap();
+    assert!(series.iter().all(|line| line["value"].is_number()) && !series.is_empty(), "{series:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_that_do_not_fit_into_memory_are_counted_while_rows_are_staged() {
     let rules =
         "Rules = [ Uniqueness \"id\" > 0.9, DistinctValuesCount \"id\" = 59000, IsUnique \"status\" where \"id < 0\" ]";

@@ -56,13 +56,19 @@ async fn a_path_is_a_file_or_a_folder_with_all_below() {
 }
 
 #[tokio::test]
-async fn of_the_datasets_folder_only_what_is_read_counts() {
-    let folder = folder(&[("in/a.CSV", "1"), ("in/_SUCCESS", ""), ("in/notes.txt", "x"), ("other.txt", "y")]);
-    let files = at(folder.path(), &["in"]).with_endings(vec![".csv".to_owned(), ".csv.gz".to_owned()]);
-    assert_eq!(names(&files, None).await, ["a.CSV"]);
-    assert_eq!(names(&files, Some("in")).await, ["_SUCCESS", "a.CSV", "notes.txt"]);
-    let one = at(folder.path(), &["other.txt"]).with_endings(vec![".csv".to_owned()]);
-    assert_eq!(names(&one, None).await, ["other.txt"], "a file that is named is read");
+async fn of_the_datasets_folder_only_what_is_named_counts() {
+    let folder = folder(&[("in/p=1/a.parquet", "1"), ("in/p=1/b.parquet", "2"), ("in/_delta_log/0.json", "{}")]);
+    let uri = |name: &str| folder.path().join(name).display().to_string();
+    let files = at(folder.path(), &["in"]).with_named([uri("in/p=1/b.parquet")].into());
+    assert_eq!(names(&files, None).await, ["p=1/b.parquet"]);
+    assert_eq!(names(&files, Some("in/p=1")).await, ["a.parquet", "b.parquet"], "another path is not the dataset");
+    let gone = at(folder.path(), &["in"]).with_named([uri("in/p=1/b.parquet"), uri("in/c.parquet")].into());
+    let error = gone.list(None).await.unwrap_err();
+    assert_eq!(error.class(), lakegate_contract::Class::Unavailable);
+    assert!(error.place().unwrap().ends_with("in/c.parquet"), "{error}");
+    let stored = [("t/a.parquet", "1"), ("t/b.parquet", "2")];
+    let objects = at(Path::new("/"), &["s3://b/t"]).with_bucket("b", bucket(&stored).await);
+    assert_eq!(names(&objects.with_named(["s3://b/t/b.parquet".to_owned()].into()), None).await, ["b.parquet"]);
 }
 
 #[tokio::test]

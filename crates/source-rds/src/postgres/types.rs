@@ -4,7 +4,7 @@
 
 use chrono_tz::Tz;
 use lakegate_contract::DataType;
-use lakegate_pipeline::rows::{Misfit, Value, of_integer};
+use lakegate_pipeline::rows::{Misfit, Value, of_double, of_integer};
 use lakegate_pipeline::text::timestamp_of_local;
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +89,7 @@ impl SourceType {
             SourceType::Int4 => of_integer(i32::from_be_bytes(fixed(bytes)?).into(), data_type),
             SourceType::Int8 => of_integer(i64::from_be_bytes(fixed(bytes)?), data_type),
             SourceType::Float4 => Ok(Value::Double(f32::from_be_bytes(fixed(bytes)?).into())),
-            SourceType::Float8 => Ok(Value::Double(f64::from_be_bytes(fixed(bytes)?))),
+            SourceType::Float8 => of_double(f64::from_be_bytes(fixed(bytes)?), data_type),
             SourceType::Numeric => numeric(bytes, data_type),
             SourceType::Text => text(bytes).map(|t| Value::Text(t.into())),
             // A version byte stands before the text.
@@ -277,6 +277,16 @@ mod tests {
         assert_eq!(date(0), Ok(Value::Date(10_957)));
         assert_eq!(time(36_123_000_000), Ok(Value::Text("10:02:03".into())));
         assert_eq!(time(86_399_000_001), Ok(Value::Text("23:59:59.000001".into())));
+    }
+
+    #[test]
+    fn numbers_too_large_for_a_float_do_not_become_infinite() {
+        let decode = |number: f64, data_type: &DataType| {
+            SourceType::Float8.decode(&number.to_be_bytes(), data_type, Tz::UTC).map(|value| format!("{value:?}"))
+        };
+        assert_eq!(decode(-1e300, &DataType::Float), Err("a number that is too large"));
+        assert_eq!(decode(-1e300, &DataType::Double), Ok(format!("Double({:?})", -1e300)));
+        assert_eq!(decode(f64::INFINITY, &DataType::Float), Ok("Double(inf)".to_owned()));
     }
 
     /// PostgreSQL's own cutting of a number into digits of base 10,000: `value` has `scale` digits after the point.

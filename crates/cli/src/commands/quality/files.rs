@@ -7,13 +7,12 @@ use lakegate_aws::{Aws, AwsOptions};
 use lakegate_contract::Result;
 use lakegate_lake::BucketOptions;
 use lakegate_pipeline::StoredFiles;
-use lakegate_pipeline::patterns::bucket_of;
 use lakegate_quality::{DatasetRules, Ruleset};
 
 use crate::dataset::Dataset;
 
-/// The rules with the files that the dataset at `data` is read from; those of a Delta table are the Parquet files of its folder. Paths in
-/// rules are relative to the working folder.
+/// The rules with the files that the dataset at `data` is read from; those of a Delta table are the ones that the log of its version
+/// names. Paths in rules are relative to the working folder.
 pub async fn known(rules: DatasetRules, ruleset: &Ruleset, data: &str, dataset: &Dataset) -> Result<DatasetRules> {
     if !ruleset.judges_files() {
         return Ok(rules);
@@ -21,21 +20,8 @@ pub async fn known(rules: DatasetRules, ruleset: &Ruleset, data: &str, dataset: 
     let remote = |path: &str| path.contains("://") && !path.starts_with("file://");
     let buckets = remote(data) || ruleset.file_paths().into_iter().any(remote);
     let options = if buckets { bucket_options().await? } else { BucketOptions::default() };
-    let (own, endings) = match dataset.version {
-        Some(_) => (vec![data.split('@').next().unwrap_or(data).to_owned()], vec![".parquet".to_owned()]),
-        None => (names(data, dataset), Vec::new()),
-    };
-    let files = StoredFiles::new(PathBuf::from("."), options, own).with_endings(endings);
+    let files = dataset.stored_files(|own| StoredFiles::new(PathBuf::from("."), options, own)).await?;
     Ok(rules.with_files(Arc::new(files)))
-}
-
-/// The dataset's files, as paths or addresses.
-fn names(data: &str, dataset: &Dataset) -> Vec<String> {
-    let root = match bucket_of(data) {
-        Some((bucket, _)) => format!("s3://{bucket}/"),
-        None => "/".to_owned(),
-    };
-    dataset.files.iter().map(|file| format!("{root}{}", file.location)).collect()
 }
 
 /// Buckets as the environment says: there need not be a project.

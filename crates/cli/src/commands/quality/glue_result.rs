@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use lakegate_quality::{AnalyzerOutcome, RuleOutcome};
-use serde_json::{Map, Value, json};
+use lakegate_quality::{AnalyzerOutcome, RuleOutcome, json_metrics, json_number};
+use serde_json::{Value, json};
 
 use super::judgement::{Judgement, Standing};
 
@@ -25,7 +25,7 @@ pub fn to_json(judgement: &Judgement) -> Value {
     }
     json!({
         "ResultId": judgement.id,
-        "Score": number(judgement.score()),
+        "Score": json_number(judgement.score()),
         "RulesetName": judgement.ruleset(),
         "StartedOn": time(judgement.started),
         "CompletedOn": time(judgement.completed),
@@ -48,7 +48,7 @@ pub fn to_json(judgement: &Judgement) -> Value {
 
 /// Glue numbers the rules; its description is the rule as it was written.
 fn rule_result(number_of_rule: usize, outcome: &RuleOutcome) -> Value {
-    let measured = measured(&outcome.metrics);
+    let measured = json_metrics(&outcome.metrics);
     let mut result = json!({
         "Name": format!("Rule_{number_of_rule}"),
         "Description": outcome.rule,
@@ -64,7 +64,7 @@ fn rule_result(number_of_rule: usize, outcome: &RuleOutcome) -> Value {
 }
 
 fn analyzer_result(number_of_analyzer: usize, outcome: &AnalyzerOutcome) -> Value {
-    let measured = measured(&outcome.metrics);
+    let measured = json_metrics(&outcome.metrics);
     let mut result = json!({
         "Name": format!("Analyzer_{number_of_analyzer}"),
         "Description": outcome.analyzer,
@@ -74,23 +74,9 @@ fn analyzer_result(number_of_analyzer: usize, outcome: &AnalyzerOutcome) -> Valu
     result
 }
 
-fn measured(metrics: &BTreeMap<String, f64>) -> Map<String, Value> {
-    metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect()
-}
-
 fn add_message(result: &mut Value, message: Option<&str>) {
     if let (Some(message), Some(result)) = (message, result.as_object_mut()) {
         result.insert("EvaluationMessage".to_owned(), message.into());
-    }
-}
-
-/// JSON has no such numbers: AWS writes them as texts.
-fn number(value: f64) -> Value {
-    match serde_json::Number::from_f64(value) {
-        Some(number) => Value::Number(number),
-        None if value.is_nan() => "NaN".into(),
-        None if value > 0.0 => "Infinity".into(),
-        None => "-Infinity".into(),
     }
 }
 
@@ -167,11 +153,5 @@ mod tests {
         }
         "#);
         assert!(result["RuleResults"][0].get("EvaluationMessage").is_none());
-    }
-
-    #[test]
-    fn numbers_that_json_lacks_are_texts() {
-        let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.5].map(number);
-        assert_eq!(values, [json!("NaN"), json!("Infinity"), json!("-Infinity"), json!(0.5)]);
     }
 }
