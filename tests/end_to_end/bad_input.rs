@@ -46,6 +46,27 @@ fn an_unknown_key_is_refused_in_every_kind_of_file() {
 }
 
 #[test]
+fn rules_for_rows_that_no_row_can_answer_are_refused_before_a_load() {
+    let folder = shop(&Options { scale: 0.0001, ..Options::default() });
+    let ruleset = folder.path().join("quality-rules/orders.dqdl");
+    let checked = |rule: &str| {
+        std::fs::write(&ruleset, format!("Rules = [\n  {rule} ]")).unwrap();
+        lakegate(folder.path(), &["check"])
+    };
+    let derived = checked("IsComplete \"month\"").expect_code(2).stderr;
+    assert!(derived.contains("quality-rules/orders.dqdl:2:3") && derived.contains("`Completeness` can"), "{derived}");
+    checked("Completeness \"month\" = 1.0").expect_code(0);
+    checked("ColumnValues \"month\" matches \"2.*\" with threshold > 0.5").expect_code(0);
+    edit(
+        &folder.path().join("schemas/orders.toml"),
+        "name = \"ordered_at\", type = \"timestamp\"",
+        "name = \"ordered_at\", type = \"date\"",
+    );
+    let date = checked("ColumnValues \"ordered_at\" > 5").expect_code(2).stderr;
+    assert!(date.contains("orders.dqdl:2:3: column `ordered_at` is of type date"), "{date}");
+}
+
+#[test]
 fn a_job_that_names_a_missing_table_or_job_is_refused() {
     let folder = loaded();
     edit(&folder.path().join("jobs/orders.toml"), "mode =", "table = \"ordrs\"\nmode =");

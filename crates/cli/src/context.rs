@@ -65,7 +65,8 @@ pub fn ruleset(project: &Project, job: &JobFile) -> Result<(Option<Ruleset>, Vec
         // Row rules are judged before partition columns are made.
         problems.extend(RowRules::compile(&ruleset, contract.published_schema()).err().map(|e| {
             e.help(
-                "a rule for single rows cannot name a partition column that a function makes; with a threshold it can",
+                "a rule for single rows cannot name a partition column that a function makes: name the column that it is made of; over the \
+                 dataset, `ColumnValues`, `ColumnLength` and `ColumnDataType` can with a threshold, and `Completeness` can",
             )
         }));
     }

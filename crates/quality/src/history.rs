@@ -187,11 +187,8 @@ fn evaluate(expression: &Expression, earlier: &[Observation]) -> Result<Value> {
             Value::List(values) => {
                 let at = usize::try_from(*at).unwrap_or(usize::MAX);
                 Value::Number(*values.get(at).ok_or_else(|| {
-                    Error::usage(format!(
-                        "`{expression}` asks for value {at}, and {} earlier runs are known",
-                        values.len()
-                    ))
-                    .expected("an index from 0, the newest; the rule can be judged when there are more runs")
+                    Error::usage(format!("`{expression}` asks for value {at}, and {}", known_runs(values.len())))
+                        .expected("an index from 0, the newest; the rule can be judged when there are more runs")
                 })?)
             }
             Value::Number(_) => {
@@ -238,6 +235,14 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
         (Some(value), 1) => *value,
         (Some(value), _) => values.get(middle.wrapping_sub(1)).map_or(*value, |before| f64::midpoint(*before, *value)),
         (None, _) => 0.0,
+    }
+}
+
+/// How many earlier runs are known, in words.
+pub(crate) fn known_runs(count: usize) -> String {
+    match count {
+        1 => "1 earlier run is known".to_owned(),
+        count => format!("{count} earlier runs are known"),
     }
 }
 

@@ -58,7 +58,6 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use crate::AnalyzerOutcome;
 
     #[test]

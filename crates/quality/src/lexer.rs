@@ -90,7 +90,10 @@ fn one(rest: &str) -> std::result::Result<(Kind, usize), String> {
             let text = rest.get(..length).unwrap_or_default();
             Ok((if is_number(text) { Kind::Number } else { Kind::Word }, length))
         }
-        '\'' => Err("single quotes are not DQDL: use double quotes".to_owned()),
+        '\'' | '‘' | '’' => Err("single quotes are not DQDL: use double quotes".to_owned()),
+        '“' | '”' | '„' | '«' | '»' | '＂' => {
+            Err(format!("`{first}` is no quote of DQDL: use straight ones, \"like these\""))
+        }
         '/' if rest.starts_with("//") => Err("`//` does not begin a comment: use `#`".to_owned()),
         '/' => Ok((Kind::Symbol, 1)),
         other => match SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {

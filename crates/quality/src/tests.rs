@@ -352,6 +352,20 @@ fn mistakes_are_placed_and_answered() {
 }
 
 #[test]
+fn habits_of_other_languages_are_answered() {
+    insta::assert_snapshot!(error_of("Rules = [ Uniqueness \"a\",\"b\" > 0.5 ]"), @r#"r.dqdl:1:11: `Uniqueness` has no condition; expected a condition over numbers, such as `> 0.9` | between the parameters of a rule stand no commas, such as `Uniqueness "a" "b" > 0.5`"#);
+    insta::assert_snapshot!(error_of("Rules = [ IsPrimaryKey \"a\", \"b\" ]"), @r#"r.dqdl:1:29: found a string; expected another rule after the comma | between the parameters of a rule stand no commas, such as `Uniqueness "a" "b" > 0.5`"#);
+    insta::assert_snapshot!(error_of("Rules = [ ColumnCorrelation \"a\",\"b\" > 0.5 ]"), @r#"r.dqdl:1:11: `ColumnCorrelation` has 1 parameters; expected 2 | between the parameters of a rule stand no commas, such as `Uniqueness "a" "b" > 0.5`"#);
+    insta::assert_snapshot!(error_of("Rules = [ Completeness \"a\" > 0,5 ]"), @r"r.dqdl:1:32: found `5`; expected another rule after the comma | decimals have a point, such as `0.5`");
+    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"a\" between 0,5 and 1 ]"), @r"r.dqdl:1:37: found `,`; expected `and`: between A and B, both ends excluded | decimals have a point, such as `0.5`");
+    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"s\" is not null ]"), @r"r.dqdl:1:11: `ColumnValues` has 2 parameters; expected 1 | `IsComplete` asks that no value is NULL; `= NULL` and `!= NULL` are conditions of `ColumnValues`");
+    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"s\" IS NULL ]"), @r"r.dqdl:1:31: `NULL` is a word of the language | `IsComplete` asks that no value is NULL; `= NULL` and `!= NULL` are conditions of `ColumnValues`");
+    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"s\" like \"p%\" ]"), @r"r.dqdl:1:11: `ColumnValues` has 3 parameters; expected 1 | write `matches` and a regular expression, in which `.*` stands for the `%` of `like`");
+    insta::assert_snapshot!(error_of("Rules = [ IsComplete “s” ]"), @r#"r.dqdl:1:22: `“` is no quote of DQDL: use straight ones, "like these" | -"#);
+    insta::assert_snapshot!(error_of("Rules = [ ColumnValues \"s\" > 0 with treshold > 0.5 ]"), @r#"r.dqdl:1:37: found `treshold`; expected `threshold` and a condition, or a tag such as `name = "value"` | did you mean `threshold`?"#);
+}
+
+#[test]
 fn statistics_of_what_is_no_number_are_found_before_the_data_is_read() {
     for rule in [
         "StandardDeviation \"status\" > 0",

@@ -106,9 +106,22 @@ fn warnings(project: &Project) -> Vec<Warning> {
         }
     }
     // Two jobs may load one table.
-    warnings.sort_by(|a, b| (&a.place, a.line, a.column).cmp(&(&b.place, b.line, b.column)));
+    in_order(&mut warnings);
     warnings.dedup();
     warnings
+}
+
+/// By file, and within it as the lines stand: of their texts, that of line 10 is before that of line 9.
+fn in_order(warnings: &mut [Warning]) {
+    warnings.sort_by(|a, b| {
+        let [one, other] = [a, b].map(|warning| (file_of(warning), warning.line, warning.column, warning.code));
+        one.cmp(&other)
+    });
+}
+
+/// The place without line and column.
+fn file_of(warning: &Warning) -> &str {
+    warning.place.rsplitn(3, ':').nth(2).unwrap_or(&warning.place)
 }
 
 /// What a run writes below what a job reads: an upload would wake the job, whose output would wake it again. Places that name
@@ -227,4 +240,25 @@ fn missing_references(
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_stand_in_the_order_of_the_lines() {
+        let rules = |file: &str| {
+            let many: String = (0..11).map(|n| format!("ColumnValues \"n{n}\" between 5 and 1,\n")).collect();
+            let ruleset = lakegate_quality::parse(&format!("Rules = [\n{many}RowCount > 0 ]"), file).unwrap();
+            lint(&ruleset, None)
+        };
+        let mut warnings: Vec<Warning> = rules("b.dqdl").into_iter().chain(rules("a.dqdl")).collect();
+        warnings.reverse();
+        in_order(&mut warnings);
+        let lines: Vec<String> = warnings.iter().map(|w| format!("{}:{}", file_of(w), w.line)).collect();
+        let expected: Vec<String> =
+            ["a.dqdl", "b.dqdl"].iter().flat_map(|file| (2..=12).map(move |line| format!("{file}:{line}"))).collect();
+        assert_eq!(lines, expected);
+    }
 }

@@ -25,8 +25,7 @@ pub async fn look(root: &FileRoot, text: &str) -> Result<Found> {
         return Ok(found);
     }
     if let Some((table, version)) = versioned(text)
-        && let folder = key_of(table)?
-        && root.is_delta(&folder).await?
+        && let Some(folder) = table_at(root, table, text).await?
     {
         return Ok(Found::Delta { folder, version: Some(version) });
     }
@@ -58,6 +57,21 @@ async fn exactly(root: &FileRoot, key: &Path, text: &str) -> Result<Option<Found
     }
     let files = below.into_iter().filter(|file| is_data(key, &file.location)).collect();
     some_files(root, key.clone(), files, text).map(Some)
+}
+
+/// The Delta table of which a version is asked for; `None` where nothing is.
+async fn table_at(root: &FileRoot, table: &str, text: &str) -> Result<Option<Path>> {
+    let folder = key_of(table)?;
+    let is_file = root.find(&folder).await?.is_some();
+    if !is_file && root.is_delta(&folder).await? {
+        return Ok(Some(folder));
+    }
+    if is_file || is_folder(table) {
+        return Err(Error::usage("only Delta tables have versions, and there is none at this place")
+            .at(text)
+            .expected(format!("a Delta table, or `{table}` without a version")));
+    }
+    Ok(None)
 }
 
 /// The files that a pattern names.
@@ -194,10 +208,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_table_has_versions_and_a_folder_of_tables_is_refused() {
-        let folder = folder(&["t/_delta_log/00000000000000000000.json", "t/a.parquet"]);
+        let folder = folder(&["t/_delta_log/00000000000000000000.json", "t/a.parquet", "plain/x.csv"]);
         let at = |text: &str| format!("{}/{text}", folder.path().display());
         assert_eq!(names(&at("t")).await.unwrap(), ["delta None"]);
         assert_eq!(names(&at("t@3")).await.unwrap(), ["delta Some(3)"]);
+        for no_table in ["t/a.parquet@3", "plain@3"] {
+            let error = names(&at(no_table)).await.unwrap_err();
+            assert!(error.found().contains("only Delta tables have versions"), "{error}");
+        }
+        assert!(names(&at("gone@3")).await.unwrap_err().found().contains("no such file"));
         let table = format!("Delta tables below: {}", at("t"));
         assert!(names(&at("")).await.unwrap_err().found().contains(&table));
     }

@@ -3,7 +3,7 @@
 use lakegate_contract::Result;
 
 use super::literal::{dated, unescape};
-use super::rule::AFTER_PARAMETERS;
+use super::rule::{AFTER_PARAMETERS, DECIMAL_POINT};
 use super::{Constant, Cursor, Part};
 use crate::condition::{
     Amount, Comparison, Condition, DateOperand, Number, NumberCondition, NumberOperand, Operator, TextOperand, Unit,
@@ -54,7 +54,8 @@ impl Cursor<'_> {
             let low = self.operand(takes)?;
             if !self.take_keyword("and") {
                 let error = self.unexpected("`and`: between A and B, both ends excluded");
-                return Err(self.in_parentheses(error));
+                let comma = self.is(",") && self.peek_at(1).kind == Kind::Number;
+                return Err(if comma { error.help(DECIMAL_POINT) } else { self.in_parentheses(error) });
             }
             Comparison::Between(low, self.operand(takes)?, negated)
         } else if self.take("in") {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Error, Result, suggest};
 
 use super::document::Labels;
 use super::{Constant, Cursor, KEYWORDS, Part};
@@ -15,7 +15,23 @@ use crate::rule_type::{ANALYZER_TYPES, RESERVED, RULE_TYPES, RuleType, Takes};
 pub(super) const AFTER_PARAMETERS: [&str; 11] =
     ["between", "in", "not", "matches", "where", "with", "labels", "and", "AND", "or", "OR"];
 
-impl Cursor<'_> {
+const NO_COMMAS: &str = "between the parameters of a rule stand no commas, such as `Uniqueness \"a\" \"b\" > 0.5`";
+pub(super) const DECIMAL_POINT: &str = "decimals have a point, such as `0.5`";
+
+/// Words of SQL where a condition stands, and what DQDL has instead.
+const SQL: [(&str, &str); 4] = [
+    ("is", "`IsComplete` asks that no value is NULL; `= NULL` and `!= NULL` are conditions of `ColumnValues`"),
+    ("like", "write `matches` and a regular expression, in which `.*` stands for the `%` of `like`"),
+    ("ilike", "write `matches` and a regular expression, such as `matches \"(?i)p.*\"`"),
+    ("rlike", "write `matches`: its regular expression must match the whole value"),
+];
+
+impl<'a> Cursor<'a> {
+    /// The token so many before the one at hand.
+    fn before(&self, count: usize) -> Option<Token<'a>> {
+        self.at.checked_sub(count).and_then(|at| self.tokens.get(at)).copied()
+    }
+
     /// `and` binds tighter than `or`.
     pub(super) fn node(&mut self) -> Result<(Node, Labels)> {
         let (nodes, labels) = self.combined("or", Part::Or, Cursor::conjunction)?;
@@ -116,10 +132,13 @@ impl Cursor<'_> {
                     .help("move it to `Analyzers = [ … ]`, which follows the rules"));
             }
             Kind::Word => self.error_at(token.start, format!("`{}` is not a rule type", token.text)),
-            _ if self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).is_some_and(|t| t.text == ",") => {
-                return Err(self
-                    .unexpected("another rule after the comma")
-                    .help("delete the comma behind the last rule"));
+            kind if self.before(1).is_some_and(|t| t.text == ",") => {
+                let decimals = kind == Kind::Number && self.before(2).is_some_and(|t| t.kind == Kind::Number);
+                return Err(self.unexpected("another rule after the comma").help(match kind {
+                    _ if decimals => DECIMAL_POINT,
+                    Kind::Text => NO_COMMAS,
+                    _ => "delete the comma behind the last rule",
+                }));
             }
             _ => self.unexpected("a rule"),
         };
@@ -140,16 +159,16 @@ impl Cursor<'_> {
                 Kind::Word if connector && !of && RuleType::find(token.text).is_some() => return Ok(parameters),
                 Kind::Word if AFTER_PARAMETERS.contains(&token.text) && !connector => return Ok(parameters),
                 Kind::Word if RESERVED.contains(&token.text) => {
-                    return Err(self
-                        .error_at(token.start, format!("`{}` is a word of the language", token.text))
-                        .help(format!("to name a column, write \"{}\" in quotes", token.text)));
+                    let error = self.error_at(token.start, format!("`{}` is a word of the language", token.text));
+                    let error = error.help(format!("to name a column, write \"{}\" in quotes", token.text));
+                    return Err(told_of_words(error, &parameters));
                 }
                 Kind::Word => token.text.to_owned(),
                 Kind::Number => {
                     let error = self
                         .error_at(token.start, format!("found the number {}", token.text))
                         .expected("a condition, such as `> 5`, or a name in quotes");
-                    return Err(lower_case(error, &parameters));
+                    return Err(told_of_words(error, &parameters));
                 }
                 _ => return Ok(parameters),
             };
@@ -164,7 +183,10 @@ impl Cursor<'_> {
             return Ok(());
         }
         let error = self.error_at(start, format!("`{}` has {} parameters", rule_type.name, parameters.len()));
-        let error = lower_case(error.expected(rule_type.arity()), parameters);
+        let error = told_of_words(error.expected(rule_type.arity()), parameters);
+        if parameters.len() < fewest && self.is(",") && self.peek_at(1).kind == Kind::Text {
+            return Err(error.help(NO_COMMAS));
+        }
         Err(match parameters.iter().find(|name| RuleType::find(name).is_some()) {
             Some(next) => error.help(format!("a comma, `and` or `or` is missing before the rule `{next}`")),
             None => error,
@@ -218,6 +240,8 @@ impl Cursor<'_> {
         let quoted_number = matches!(takes, Takes::Number | Takes::NumberOrNothing)
             && matches!(leaf.condition, Some(Condition::Text(_)));
         let error = if quoted_number { error.help("write numbers without quotes") } else { error };
+        let comma = leaf.condition.is_none() && self.is(",") && self.peek_at(1).kind == Kind::Text;
+        let error = if comma { error.help(NO_COMMAS) } else { error };
         Err(error.expected(match takes {
             Takes::Nothing => "no condition",
             Takes::Number => "a condition over numbers, such as `> 0.9`",
@@ -290,6 +314,12 @@ impl Cursor<'_> {
             return Err(self.unexpected("`threshold` or a tag's name after `with`"));
         }
         self.next();
+        if !self.is("=") && suggest(name.text, ["threshold"]).is_some() {
+            return Err(self
+                .error_at(name.start, format!("found `{}`", name.text))
+                .expected("`threshold` and a condition, or a tag such as `name = \"value\"`")
+                .help("did you mean `threshold`?"));
+        }
         self.require("=")?;
         Ok((name.text.to_owned(), self.tag_value()?))
     }
@@ -333,8 +363,14 @@ impl Cursor<'_> {
     }
 }
 
-/// Says so when a parameter is a keyword in the wrong case, which Glue takes for a column.
-fn lower_case(error: Error, parameters: &[String]) -> Error {
+/// Says so when a parameter is a word of SQL, or a keyword in the wrong case, which Glue takes for a column.
+fn told_of_words(error: Error, parameters: &[String]) -> Error {
+    // The first names what is judged.
+    let words = parameters.iter().skip(1);
+    if let Some((_, meant)) = words.clone().find_map(|word| SQL.iter().find(|(sql, _)| sql.eq_ignore_ascii_case(word)))
+    {
+        return error.help(*meant);
+    }
     let keyword = |parameter: &String| KEYWORDS.iter().find(|k| k.eq_ignore_ascii_case(parameter));
     match parameters.iter().find_map(keyword) {
         Some(keyword) => error.help(format!("write `{keyword}` in lower case")),
