@@ -10,7 +10,7 @@ use crate::files::{FileListing, is_file_rule, judge_files};
 use crate::finding::{
     Finding, complete, compliance, distinct, duplicates, errored, finding, number, optional, told, uniqueness,
 };
-use crate::history::History;
+use crate::history::{History, known_runs};
 use crate::matching;
 use crate::measure::as_double;
 use crate::measuring;
@@ -120,7 +120,7 @@ impl Judge<'_> {
         found.result = if unexpected.is_empty() { RuleResult::Pass } else { RuleResult::Fail };
         found.message = match unexpected.is_empty() {
             true if fewest < FEWEST => {
-                Some(format!("{fewest} earlier runs are known, and what to expect is told after {FEWEST}"))
+                Some(format!("{}, and what to expect is told after {FEWEST}", known_runs(fewest)))
             }
             true => None,
             false => Some(unexpected.join("; ")),
