@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use lakegate_contract::{Error, Result, TableName};
-use lakegate_lake::{Staged, StagedWriter};
+use lakegate_contract::{Result, TableName};
+use lakegate_lake::{Staged, StagedWriter, engine};
 use lakegate_quality::{DatasetRules, FileListing, MeteredRules, Options, RuleResult, Ruleset, Scope};
 use lakegate_redaction::CleanBatch;
 
@@ -15,6 +14,8 @@ use crate::{StoredFiles, rule_history};
 
 /// The part of the memory that keys may take while rows wait in the writer.
 const KEYS: usize = 16;
+/// The part of the memory that statements of rules may take for their tables.
+const AUDIT: usize = 4;
 
 /// The dataset rules of a run, and what they measure while rows are staged.
 ///
@@ -101,13 +102,10 @@ impl Attempt<'_> {
     }
 
     fn session(&self) -> Result<SessionContext> {
-        // The engine counts its large tables alone, and what staging has freed may still be held by the allocator.
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_limit(self.context.memory_limit / 4, 1.0)
-            .build_arc()
-            .map_err(|e| Error::unavailable("the query engine cannot start").caused_by(e.strip_backtrace()))?;
+        // The engine counts its large tables alone, and as much again may be rows on their way between its partitions; what staging
+        // has freed may still be held by the allocator.
         let config = SessionConfig::new().with_target_partitions(self.context.workers);
-        Ok(SessionContext::new_with_config_rt(config, runtime))
+        engine::session(config, Some(self.context.memory_limit / AUDIT))
     }
 
     async fn register_references(&self, ruleset: &Ruleset, session: &SessionContext) -> Result<()> {
