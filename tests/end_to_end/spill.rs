@@ -13,7 +13,7 @@ use crate::support::{Outcome, command};
 const GROUPS: &str = "select count(*) from (select u, count(*) as n from primary group by u) where n = 1";
 /// Twenty million rows, sorted: nobody waits for the end.
 const LONG: &str = "select count(*) from (select row_number() over (order by a.u, b.v) as r \
-                    from primary a cross join (select u as v from primary limit 100) b) where r % 2 = 1";
+                    from (select u as v from primary limit 100) b cross join primary a) where r % 2 = 1";
 
 struct Data(TempDir);
 
