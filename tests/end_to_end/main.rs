@@ -19,5 +19,6 @@ mod quality_inputs;
 mod quality_mistakes;
 mod quality_oracle;
 mod quarantine;
+mod spill;
 mod support;
 mod workflow;

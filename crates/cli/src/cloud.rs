@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use lakegate_alarms::{Slack, Sns};
 use lakegate_aws::{Aws, AwsOptions, AwsSecrets, SecretReference};
 use lakegate_catalog_glue::GlueCatalog;
-use lakegate_contract::{Error, Result};
+use lakegate_contract::{Class, Error, Result};
 use lakegate_lake::{BucketOptions, Lake};
 use lakegate_pipeline::alarm::AlarmChannel;
 use lakegate_pipeline::{Breakers, Catalog, Inputs, Project, SecretStore};
 use lakegate_redaction::Secret;
 use lakegate_reports::{AthenaEngine, AthenaOptions};
+
+use crate::{errors, output};
 
 /// How long the address of a channel may take: an alarm must not wait for it that others can be told of.
 const SECRET_PATIENCE: Duration = Duration::from_secs(5);
@@ -138,6 +140,17 @@ pub async fn interrupted_by_hand() -> bool {
         return std::future::pending().await;
     };
     tokio::select! { _ = interrupt.recv() => true, _ = terminate.recv() => false, _ = hangup.recv() => false }
+}
+
+/// Ends the process when it is asked to, where nothing has begun that must be undone but what statements have spilled.
+pub fn end_on_signals() {
+    tokio::spawn(async {
+        interrupted().await;
+        lakegate_lake::clear_spill();
+        let error = Error::new(Class::Interrupted, "interrupted before there was a result");
+        output::warn(&errors::render(&error));
+        std::process::exit(i32::from(error.class().exit_code()));
+    });
 }
 
 /// The account's secrets, as the project's files refer to them.

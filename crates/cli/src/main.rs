@@ -73,6 +73,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     let result = runtime.block_on(dispatch(arguments));
     // Threads that still read for an interrupted run are not waited for.
     runtime.shutdown_background();
+    lakegate_lake::clear_spill();
     result
 }
 

@@ -12,6 +12,7 @@
 mod append;
 mod bucket;
 mod durable_local;
+pub mod engine;
 mod failure;
 mod files;
 mod key;
@@ -34,6 +35,7 @@ mod vacuum;
 mod writer;
 
 pub use bucket::{BucketOptions, check_endpoint};
+pub use engine::clear_spill;
 pub use files::{DELTA_LOG, FileRoot};
 pub use key::{decode_partition_segment, encode_partition_segment};
 pub use location::Lake;

@@ -11,12 +11,11 @@ use datafusion::common::{Column, SchemaError};
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use lakegate_contract::{Error, Result, TableName};
-use lakegate_lake::Lake;
+use lakegate_lake::{Lake, engine};
 
 use crate::Report;
 
@@ -67,21 +66,13 @@ impl LocalEngine {
     /// When it is no SELECT, a table has not been published, or it fails.
     pub async fn query(&self, sql: &str) -> Result<ReportResult> {
         let began = Instant::now();
-        let context = self.session()?;
+        let context = engine::session(SessionConfig::new(), Some(self.memory_limit))?;
         let tables = self.register_tables(&context, sql).await?;
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let frame = context.sql_with_options(sql, options).await.map_err(|e| refused(&e))?;
         let schema = SchemaRef::new(frame.schema().as_arrow().clone());
         let batches = frame.collect().await.map_err(|e| refused(&e))?;
         Ok(ReportResult { schema, batches, tables, elapsed: began.elapsed() })
-    }
-
-    fn session(&self) -> Result<SessionContext> {
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_limit(self.memory_limit, 1.0)
-            .build_arc()
-            .map_err(|e| Error::unavailable("the query engine cannot start").caused_by(e.strip_backtrace()))?;
-        Ok(SessionContext::new_with_config_rt(SessionConfig::new(), runtime))
     }
 
     /// Registers the tables that a statement names, all at their newest version at this moment.

@@ -14,6 +14,7 @@ use lakegate_reports::{LocalEngine, Report, ReportResult};
 use serde_json::json;
 
 use crate::arguments::{Engine, Format, GlobalArguments, OutputArguments, ReportArguments};
+use crate::cloud::end_on_signals;
 use crate::{context, output};
 
 /// Runs a report, or lists them all.
@@ -39,6 +40,7 @@ pub async fn run(arguments: &ReportArguments, global: &GlobalArguments) -> Resul
     let title = format!("{}\n{}", report.title, report.description.as_deref().unwrap_or_default());
     let result = match arguments.engine {
         Engine::Local => {
+            end_on_signals();
             let engine = LocalEngine::new(context::lake(&project).await?, project.memory_limit());
             engine.run(report, &parameters).await?
         }

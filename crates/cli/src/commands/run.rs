@@ -50,6 +50,7 @@ pub fn stop_on_signals(cancellation: Cancellation) {
         }
         output::warn("stopping: runs that have not published yet are abandoned (again to end at once)");
         interrupted().await;
+        lakegate_lake::clear_spill();
         std::process::exit(i32::from(Class::Interrupted.exit_code()));
     });
 }

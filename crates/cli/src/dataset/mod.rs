@@ -23,14 +23,12 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::{StreamExt as _, TryStreamExt as _};
 use lakegate_aws::{Aws, AwsOptions};
 use lakegate_contract::{Class, Error, Result};
-use lakegate_lake::{BucketOptions, FileRoot};
+use lakegate_lake::{BucketOptions, FileRoot, engine};
 use lakegate_pipeline::patterns::bucket_of;
 use object_store::ObjectMeta;
 use object_store::path::Path;
@@ -90,15 +88,8 @@ impl Datasets {
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.catalog.information_schema", false);
-        let mut runtime = RuntimeEnvBuilder::new();
-        if let Some(bytes) = memory_limit {
-            // The other half is for what no pool counts: pages on their way, the keys of rules, texts of rows that are written.
-            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes / 2)));
-        }
-        let runtime = runtime
-            .build_arc()
-            .map_err(|e| Error::unavailable("the query engine cannot start").caused_by(e.strip_backtrace()))?;
-        let context = SessionContext::new_with_config_rt(config, runtime);
+        // The other half is for what no pool counts: pages on their way, the keys of rules, texts of rows that are written.
+        let context = engine::session(config, memory_limit.map(|bytes| bytes / 2))?;
         Ok(Self { context, aws: Aws::new(AwsOptions::default()), json: Mutex::default() })
     }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use lakegate_contract::{Error, Result, TableName};
-use lakegate_lake::{Staged, StagedWriter};
-use lakegate_quality::{DatasetRules, FileListing, MeteredRules, Options, RuleResult, Ruleset, Scope};
+use lakegate_contract::{Result, TableName};
+use lakegate_lake::{Staged, StagedWriter, engine};
+use lakegate_quality::{DatasetRules, FileListing, MeteredRules, Options, RuleOutcome, RuleResult, Ruleset, Scope};
 use lakegate_redaction::CleanBatch;
 
 use super::replay::closes;
@@ -15,6 +14,11 @@ use crate::{StoredFiles, rule_history};
 
 /// The part of the memory that keys may take while rows wait in the writer.
 const KEYS: usize = 16;
+/// The part of the memory that statements of rules may take for their tables.
+const AUDIT: usize = 4;
+/// What the message of a rule has that could not be judged for want of memory.
+const NO_MEMORY: &str = "more memory than is allowed";
+const RAISE: &str = "raise memory_limit under [run] in lakegate.toml";
 
 /// The dataset rules of a run, and what they measure while rows are staged.
 ///
@@ -89,25 +93,19 @@ impl Attempt<'_> {
         {
             self.notices.push(format!("rule on line {} does not hold (gate: warn): {}", outcome.line, outcome));
         }
-        let closing: Vec<String> =
-            self.record.rules.iter().filter(|o| closes(o, self.rules_warn)).map(ToString::to_string).collect();
+        let closing: Vec<&RuleOutcome> = self.record.rules.iter().filter(|o| closes(o, self.rules_warn)).collect();
         if closing.is_empty() {
             return Ok(());
         }
-        Err(self.closed(closing.join("; ")).help(format!(
-            "correct the source, quality-rules/{0}.dqdl or the key of schemas/{0}.toml; the version published before is untouched",
-            self.context.contract.table()
-        )))
+        let found = closing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        Err(self.closed(found).help(advice(&closing, self.context.contract.table())))
     }
 
     fn session(&self) -> Result<SessionContext> {
-        // The engine counts its large tables alone, and what staging has freed may still be held by the allocator.
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_limit(self.context.memory_limit / 4, 1.0)
-            .build_arc()
-            .map_err(|e| Error::unavailable("the query engine cannot start").caused_by(e.strip_backtrace()))?;
+        // The engine counts its large tables alone, and as much again may be rows on their way between its partitions; what staging
+        // has freed may still be held by the allocator.
         let config = SessionConfig::new().with_target_partitions(self.context.workers);
-        Ok(SessionContext::new_with_config_rt(config, runtime))
+        engine::session(config, Some(self.context.memory_limit / AUDIT))
     }
 
     async fn register_references(&self, ruleset: &Ruleset, session: &SessionContext) -> Result<()> {
@@ -121,6 +119,18 @@ impl Attempt<'_> {
     }
 }
 
+/// What to do about rules that keep the gate closed.
+fn advice(closing: &[&RuleOutcome], table: &TableName) -> String {
+    let memory = |o: &RuleOutcome| o.message.as_ref().is_some_and(|message| message.contains(NO_MEMORY));
+    let correct = format!("correct the source, quality-rules/{table}.dqdl or the key of schemas/{table}.toml");
+    let remedy = match closing.iter().filter(|outcome| memory(outcome)).count() {
+        0 => correct,
+        all if all == closing.len() => RAISE.to_owned(),
+        _ => format!("{RAISE}; {correct}"),
+    };
+    format!("{remedy}; the version published before is untouched")
+}
+
 /// The contract's key as a rule, unless the ruleset has it already.
 fn key_rule(context: &JobContext) -> Result<Option<Ruleset>> {
     let key: Vec<String> = context.contract.key().iter().map(ToString::to_string).collect();
@@ -131,4 +141,32 @@ fn key_rule(context: &JobContext) -> Result<Option<Ruleset>> {
     let columns = key.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(" ");
     let file = format!("the key of schemas/{}.toml", context.contract.table());
     lakegate_quality::parse(&format!("Rules = [ IsPrimaryKey {columns} ]"), &file).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(message: &str) -> RuleOutcome {
+        RuleOutcome {
+            rule: "Entropy \"u\" > 0".to_owned(),
+            evaluated: None,
+            line: 1,
+            result: RuleResult::Error,
+            metrics: Default::default(),
+            message: Some(message.to_owned()),
+            labels: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_rule_without_memory_is_no_fault_of_the_source() {
+        let no_memory = outcome("judging the rules takes more memory than is allowed; raise it");
+        let value = outcome("Value: 0 does not meet the constraint");
+        let table = TableName::new("t").unwrap();
+        let advice = |closing: &[&RuleOutcome]| advice(closing, &table);
+        insta::assert_snapshot!(advice(&[&no_memory]), @"raise memory_limit under [run] in lakegate.toml; the version published before is untouched");
+        insta::assert_snapshot!(advice(&[&value]), @"correct the source, quality-rules/t.dqdl or the key of schemas/t.toml; the version published before is untouched");
+        insta::assert_snapshot!(advice(&[&value, &no_memory]), @"raise memory_limit under [run] in lakegate.toml; correct the source, quality-rules/t.dqdl or the key of schemas/t.toml; the version published before is untouched");
+    }
 }

@@ -11,6 +11,7 @@ use lakegate_quality::{SuggestOptions, Suggested, suggest};
 use serde_json::json;
 
 use super::arguments::SuggestArguments;
+use crate::cloud::end_on_signals;
 use crate::dataset::Datasets;
 use crate::output;
 
@@ -20,6 +21,7 @@ pub async fn run(arguments: &SuggestArguments, as_json: bool) -> Result<ExitCode
         refuse_existing(path)?;
         output::refuse_unwritable(path)?;
     }
+    end_on_signals();
     let datasets = Datasets::new(arguments.memory_limit)?;
     let schema = datasets.register("primary", &arguments.data).await?.schema;
     let mut references = BTreeMap::new();
