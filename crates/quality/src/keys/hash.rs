@@ -188,9 +188,14 @@ fn hashes_of_one(column: &ArrayRef) -> Result<Vec<u128>> {
             let data = column.to_data();
             let bytes = data.buffers().first().map_or(&[][..], |b| b.as_slice());
             let bytes = bytes.get(data.offset() * width..).unwrap_or_default();
-            let valid = |row: &usize| column.nulls().is_none_or(|n: &NullBuffer| n.is_valid(*row));
-            let values = bytes.chunks_exact(width).take(column.len()).enumerate();
-            values.filter(|(row, _)| valid(row)).map(|(_, value)| hash(value)).collect()
+            let values = bytes.chunks_exact(width).take(column.len());
+            match column.nulls() {
+                None => values.map(hash).collect(),
+                Some(nulls) => {
+                    let valid = values.enumerate().filter(|(row, _)| nulls.is_valid(*row));
+                    valid.map(|(_, value)| hash(value)).collect()
+                }
+            }
         }
     })
 }
