@@ -6,6 +6,7 @@
 """
 
 import json
+import os
 import pathlib
 import sys
 import urllib.parse
@@ -29,3 +30,6 @@ def main(lake):
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    # Arrow's threads do not always end well with the interpreter.
+    sys.stdout.flush()
+    os._exit(0)
