@@ -201,8 +201,10 @@ fn serve(mut stream: TcpStream, sender: &Sender<Asked>) {
         }
         let value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let asked = if path.ends_with("/response") { Asked::Answer(value) } else { Asked::Error(value) };
+        // Passed on first: once it is acknowledged, the process may ask for the next event on another connection.
+        let passed_on = sender.send(asked);
         let said = stream.write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
-        if said.is_err() || sender.send(asked).is_err() {
+        if said.is_err() || passed_on.is_err() {
             return;
         }
     }
